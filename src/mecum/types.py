@@ -1,0 +1,140 @@
+"""Frozen values that cross rooms. Nothing here does anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+Json = dict[str, Any]
+FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a chat, as the OpenAI protocol has it.
+
+    `content` is a text, a tuple of content parts (`{"type": "text", …}`, `{"type": "image_url", …}`), or None (an
+    assistant's turn of tool calls alone). `developer` messages have become `system` before a Message is made.
+    """
+
+    role: Literal["system", "user", "assistant", "tool"]
+    content: str | tuple[Json, ...] | None
+    name: str | None = None
+    tool_calls: tuple[Json, ...] = ()
+    tool_call_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the engine is to generate: the whitelist of what a request may set. None: the engine's own default.
+
+    `max_tokens` bounds what is generated. `logit_bias` maps token ids (as strings) to -100 … 100. `tools`,
+    `tool_choice` and `response_format` are OpenAI's objects, validated.
+    """
+
+    temperature: float | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    min_p: float | None = None
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    seed: int | None = None
+    n: int = 1
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    logit_bias: Mapping[str, float] | None = None
+    logprobs: bool = False
+    top_logprobs: int | None = None
+    tools: tuple[Json, ...] = ()
+    tool_choice: str | Json | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: Json | None = None
+    reasoning_effort: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What an engine is asked: the messages as the model shall see them, and how to generate.
+
+    `cache` False asks for an answer that does not depend on what the engine computed before (a reproducible one).
+    """
+
+    model: str
+    messages: tuple[Message, ...]
+    sampling: Sampling
+    cache: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one request. `cached_tokens` of the prompt's were not evaluated again."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = 0
+
+
+class Delta(NamedTuple):
+    """A piece of an answer. A tuple, because one is made for every token.
+
+    `index` is the choice (0 … n-1). `tool_calls` are OpenAI's pieces (`index`, and what is new of `id`, `type`,
+    `function.name`, `function.arguments`). `usage` comes on its own, at most once, at the end. A Delta with nothing set
+    is a sign of life: the engine works on the prompt.
+    """
+
+    content: str | None = None
+    index: int = 0
+    reasoning: str | None = None
+    tool_calls: list[Json] | None = None
+    logprobs: Json | None = None
+    finish_reason: FinishReason | None = None
+    usage: Usage | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """A persona: its prompt comes before the caller's system message. None: the request's or the route's own value."""
+
+    uuid: str
+    name: str
+    system_prompt: str
+    enable_l0_retrieval: bool = True
+    model: str | None = None
+    temperature: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who asks. Without keys everybody on this machine is the owner `local`."""
+
+    owner: str = "local"
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A passage that was found, kept whole to the end: citations, tests and logs use this value.
+
+    `score` is a calibrated relevance from 0 to 1. `page` counts from 1.
+    """
+
+    index: int
+    document_id: str
+    title: str
+    path: str
+    page: int | None
+    chunk_id: str
+    score: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieval:
+    """What a search of the library gave: `status` "empty" means that nothing relevant is there. `ms` is milliseconds."""
+
+    status: Literal["ok", "empty"]
+    mode: Literal["hybrid", "keyword"]
+    query: str
+    k: int
+    ms: float
+    hits: tuple[Hit, ...] = ()
