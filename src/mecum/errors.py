@@ -3,7 +3,10 @@
     MecumError
     ├── InvalidRequest            the client's input is at fault; `param` names the field
     │   ├── UnsupportedParameter  the field is known, but this model or engine cannot honour it
-    │   └── ContextTooLong        the prompt does not fit the model's context
+    │   ├── ContextTooLong        the prompt does not fit the model's context
+    │   ├── UnsupportedMediaType  the body is of a kind that is not read here
+    │   ├── BodyTooLarge          the body is larger than the limit
+    │   └── BodyTooSlow           the body did not arrive in time
     ├── Refused                   the request may not pass, whatever it says (Host, Origin)
     ├── NotFound                  a thing that the request names does not exist
     │   ├── ModelNotFound
@@ -69,6 +72,24 @@ class ContextTooLong(InvalidRequest):
         )
         self.prompt_tokens = prompt_tokens
         self.context = context
+
+
+class UnsupportedMediaType(InvalidRequest):
+    """The body is of a kind that is not read here."""
+
+    code = "unsupported_media_type"
+
+
+class BodyTooLarge(InvalidRequest):
+    """The body is larger than the limit."""
+
+    code = "body_too_large"
+
+
+class BodyTooSlow(InvalidRequest):
+    """The body did not arrive in time."""
+
+    code = "body_too_slow"
 
 
 class Refused(MecumError):

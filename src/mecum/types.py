@@ -78,13 +78,13 @@ class Usage:
 class Delta(NamedTuple):
     """A piece of an answer. A tuple, because one is made for every token.
 
-    `index` is the choice (0 … n-1). `tool_calls` are OpenAI's pieces (`index`, and what is new of `id`, `type`,
+    `choice` counts from 0 to n-1. `tool_calls` are OpenAI's pieces (`index`, and what is new of `id`, `type`,
     `function.name`, `function.arguments`). `usage` comes on its own, at most once, at the end. A Delta with nothing set
     is a sign of life: the engine works on the prompt.
     """
 
     content: str | None = None
-    index: int = 0
+    choice: int = 0
     reasoning: str | None = None
     tool_calls: list[Json] | None = None
     logprobs: Json | None = None
@@ -130,7 +130,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """What a search of the library gave: `status` "empty" means that nothing relevant is there. `ms` is milliseconds."""
+    """What a search of the library gave: `status` "empty" means that nothing relevant is there; `ms` milliseconds."""
 
     status: Literal["ok", "empty"]
     mode: Literal["hybrid", "keyword"]

@@ -1,0 +1,214 @@
+"""From the bytes of a body to a ChatRequest. Whatever is wrong with them is an InvalidRequest that names the field.
+
+Order (`rulings.md` 1): Content-Type, size cap, JSON, depth, fields.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from pydantic import ValidationError
+from starlette.requests import ClientDisconnect, Request
+
+from mecum.api.wire import ChatBody, MessageBody
+from mecum.chat.request import ChatRequest
+from mecum.errors import BodyTooLarge, BodyTooSlow, InvalidRequest, UnsupportedMediaType
+from mecum.types import Json, Message, Sampling
+
+MAX_DEPTH = 64  # nested arrays and objects in a body
+MAX_SCHEMA_DEPTH = 32
+MAX_SCHEMA_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """What a chat route takes for granted, and how it shapes an error in the middle of a stream."""
+
+    stream: bool
+    temperature: float
+    max_tokens: int | None
+    model_fallback: bool
+    error_has_choices: bool
+
+
+# The Local Chat API's own defaults (`local-chat-api.md`), and OpenAI's.
+LOCAL = Dialect(stream=True, temperature=0.1, max_tokens=2000, model_fallback=True, error_has_choices=True)
+OPENAI = Dialect(stream=False, temperature=1.0, max_tokens=None, model_fallback=False, error_has_choices=False)
+
+
+async def read_json(request: Request, *, limit: int, timeout: float) -> Json:
+    """Return a request's body as a JSON object of at most `limit` bytes that arrives within `timeout` seconds.
+
+    Raises:
+        UnsupportedMediaType, BodyTooLarge, BodyTooSlow, InvalidRequest
+    """
+    _check_type(request.headers)
+    try:
+        async with asyncio.timeout(timeout):
+            body = await _body(request, limit)
+    except TimeoutError:
+        raise BodyTooSlow(f"The body did not arrive within {timeout:g} seconds.") from None
+    except ClientDisconnect:
+        raise InvalidRequest("The client left before its body had arrived.") from None
+    try:
+        parsed: Any = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidRequest(
+            f"The body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        ) from None
+    if not isinstance(parsed, dict):
+        raise InvalidRequest("The body must be a JSON object.")
+    if depth(parsed) > MAX_DEPTH:
+        raise InvalidRequest(f"The body is nested more than {MAX_DEPTH} levels deep.")
+    return parsed
+
+
+def parse_chat(content: Json) -> ChatBody:
+    """Return the checked body of a chat request.
+
+    Raises:
+        InvalidRequest: naming the first field that is wrong, and how.
+    """
+    try:
+        body = ChatBody.model_validate(content)
+    except ValidationError as error:
+        raise _first(error) from None
+    _check_schemas(body)
+    return body
+
+
+def to_request(body: ChatBody, dialect: Dialect) -> ChatRequest:
+    """Return what the body asks for on a route of that dialect."""
+    metadata = body.metadata
+    return ChatRequest(
+        messages=tuple(map(_message, body.messages)),
+        sampling=_sampling(body),
+        model=body.model or None,
+        model_fallback=dialect.model_fallback,
+        default_temperature=dialect.temperature,
+        default_max_tokens=dialect.max_tokens,
+        role_id=(metadata and metadata.role_id) or None,
+        retrieval=metadata.enable_l0_retrieval if metadata else None,
+        truncation=(metadata and metadata.truncation) or "off",
+    )
+
+
+def depth(value: object) -> int:
+    """Return how many arrays and objects lie inside each other, without recursion."""
+    deepest, level = 0, [value]
+    while level := [item for item in level if isinstance(item, dict | list)]:
+        deepest += 1
+        level = [child for item in level for child in (item.values() if isinstance(item, dict) else item)]
+    return deepest
+
+
+def _check_type(headers: Mapping[str, str]) -> None:
+    kind = headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind != "application/json":
+        given = f"'{kind[:100]}'" if kind else "none"
+        raise UnsupportedMediaType(f"Send the body with Content-Type: application/json (got {given}).")
+    if headers.get("content-encoding", "identity").lower() != "identity":
+        raise UnsupportedMediaType("Send the body without a Content-Encoding.")
+
+
+async def _body(request: Request, limit: int) -> bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > limit:
+            raise _too_large(limit)
+    return bytes(body)
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"The body is larger than {limit / 1024 / 1024:g} MiB (server.max_body_mb).")
+
+
+def _first(error: ValidationError) -> InvalidRequest:
+    """Return the first fault in words; unions report one for each member, and the deepest is the one that was meant."""
+    faults = error.errors(include_url=False, include_context=False, include_input=False)
+    fault = faults[0]
+    place = [str(part) for part in fault["loc"] if not (isinstance(part, str) and _is_union_tag(part))]
+    field = ".".join(place)
+    what = fault["msg"].removeprefix("Value error, ")
+    return InvalidRequest(f"{field}: {what}" if field else what, param=field or None)
+
+
+def _is_union_tag(part: str) -> bool:
+    return (
+        "[" in part
+        or part in ("str", "text", "image_url", "refusal", "json_schema", "NamedTool")
+        or part.startswith("literal")
+    )
+
+
+def _check_schemas(body: ChatBody) -> None:
+    schemas: list[tuple[str, object]] = [
+        (f"tools.{index}.function.parameters", tool.function.parameters) for index, tool in enumerate(body.tools or ())
+    ]
+    if body.response_format and body.response_format.type == "json_schema":
+        schemas.append(("response_format.json_schema.schema", body.response_format.json_schema.schema_))
+    for field, schema in schemas:
+        if depth(schema) > MAX_SCHEMA_DEPTH:
+            raise InvalidRequest(f"{field}: nested more than {MAX_SCHEMA_DEPTH} levels deep", param=field)
+        if len(orjson.dumps(schema)) > MAX_SCHEMA_BYTES:
+            raise InvalidRequest(f"{field}: larger than {MAX_SCHEMA_BYTES // 1024} KiB", param=field)
+
+
+def _message(body: MessageBody) -> Message:
+    return Message(
+        role="system" if body.role == "developer" else body.role,
+        content=_content(body),
+        name=body.name,
+        tool_calls=tuple(call.model_dump() for call in body.tool_calls or ()),
+        tool_call_id=body.tool_call_id,
+    )
+
+
+def _content(body: MessageBody) -> str | tuple[Json, ...] | None:
+    if body.content is None:
+        return None if body.tool_calls else ""
+    if isinstance(body.content, str):
+        return body.content
+    parts = [part.model_dump(exclude_none=True) for part in body.content]
+    parts = [{"type": "text", "text": part["refusal"]} if part["type"] == "refusal" else part for part in parts]
+    if all(part["type"] == "text" for part in parts):  # a plain string is what every chat template takes
+        return "\n".join(part["text"] for part in parts)
+    return tuple(parts)
+
+
+def _sampling(body: ChatBody) -> Sampling:
+    choice = body.tool_choice
+    return Sampling(
+        temperature=body.temperature,
+        top_p=body.top_p,
+        top_k=body.top_k,
+        min_p=body.min_p,
+        max_tokens=body.max_completion_tokens or body.max_tokens,
+        stop=tuple(body.stop or ()),
+        seed=body.seed,
+        n=body.n or 1,
+        presence_penalty=body.presence_penalty,
+        frequency_penalty=body.frequency_penalty,
+        logit_bias=body.logit_bias,
+        logprobs=bool(body.logprobs),
+        top_logprobs=body.top_logprobs,
+        tools=tuple(tool.model_dump(exclude_none=True) for tool in body.tools or ()),
+        tool_choice=choice if choice is None or isinstance(choice, str) else choice.model_dump(),
+        parallel_tool_calls=body.parallel_tool_calls,
+        response_format=_response_format(body),
+        reasoning_effort=body.reasoning_effort,
+    )
+
+
+def _response_format(body: ChatBody) -> Json | None:
+    if body.response_format is None or body.response_format.type == "text":
+        return None
+    return body.response_format.model_dump(by_alias=True, exclude_none=True)

@@ -1,0 +1,91 @@
+"""Whether the server lives, can answer, and how it does; and which models there are."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from mecum import __version__
+from mecum.chat.gate import Gate
+from mecum.engine.base import Engine, Model, Status
+from mecum.engine.queue import Queue
+from mecum.errors import ModelNotFound
+from mecum.types import Json
+
+ALIAS = "mecum"  # a name that always means the default model
+
+
+class Health:
+    """What the status routes tell. `began` is a monotonic time in seconds."""
+
+    def __init__(self, *, engine: Engine, gate: Gate, queue: Queue) -> None:
+        self._engine = engine
+        self._gate = gate
+        self._queue = queue
+        self._began = time.monotonic()
+
+    def ready(self) -> tuple[bool, str]:
+        """Return whether chats can be answered now, and the state in a word."""
+        if not self._gate.is_open:
+            return False, "draining"
+        state = self._engine.status().state
+        return state == "ready", state
+
+    def report(self) -> Json:
+        """Return the state of server, engine and model, and the uptime in seconds."""
+        status = self._engine.status()
+        ready, state = self.ready()
+        return {
+            "status": "ok" if ready else state,
+            "version": __version__,
+            "uptime": round(time.monotonic() - self._began, 1),
+            "engine": _engine_body(status),
+            "model": model_body(status.models[0]) if status.models else None,
+            "queue": {"working": self._queue.working, "waiting": self._queue.waiting},
+        }
+
+
+def listing(engine: Engine) -> Json:
+    """Return all models as `GET /v1/models` has them; the first is the default."""
+    return {"object": "list", "data": [model_body(model) for model in engine.status().models]}
+
+
+def one(engine: Engine, name: str) -> Json:
+    """Return one model.
+
+    Raises:
+        ModelNotFound: there is none of that name.
+    """
+    models = engine.status().models
+    found = next((model for model in models if model.name == name), models[0] if models and name == ALIAS else None)
+    if found is None:
+        raise ModelNotFound(f"There is no model '{name[:256]}'.", param="model")
+    return model_body(found)
+
+
+def model_body(model: Model) -> Json:
+    """Return a model as OpenAI has it, and what else is known of it."""
+    return {
+        "id": model.name,
+        "object": "model",
+        "created": model.created,
+        "owned_by": model.owned_by,
+        "context_length": model.context,
+        "slots": model.slots,
+        "size": model.size,
+    }
+
+
+def envelope(data: Any) -> Json:
+    """Return data as the management routes answer it."""
+    return {"success": True, "code": 0, "message": "success", "data": data}
+
+
+def _engine_body(status: Status) -> Json:
+    return {
+        "state": status.state,
+        "kind": status.kind,
+        "version": status.version,
+        "restarts": status.restarts,
+        "reason": status.reason,
+    }

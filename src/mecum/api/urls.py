@@ -1,0 +1,120 @@
+"""Every URL of the server, in one table."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from mecum import __version__
+from mecum.api import errors, openapi, status
+from mecum.api.chat import endpoint
+from mecum.api.middleware import OnlyOurs, RequestLog
+from mecum.api.parse import LOCAL, OPENAI
+from mecum.chat.answer import Chat
+from mecum.chat.gate import Gate
+from mecum.engine.base import Engine
+from mecum.engine.queue import Queue
+from mecum.errors import NotFound
+from mecum.settings.schema import ServerSettings
+
+CSP = (
+    "default-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; object-src 'none'; "
+    "base-uri 'none'; form-action 'none'"
+)
+CHAT_HINT = (
+    "mecum speaks Chat Completions: POST /v1/chat/completions. In your client choose 'chat completions' with base_url …/v1."
+)
+
+
+def create_api(*, chat: Chat, engine: Engine, gate: Gate, queue: Queue, settings: ServerSettings) -> FastAPI:
+    """Return the web application. It opens nothing: who builds it starts and closes what it is given."""
+    app = FastAPI(title="mecum", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
+    errors.install(app)
+    _chat_urls(app, chat, settings)
+    _model_urls(app, engine)
+    _status_urls(app, status.Health(engine=engine, gate=gate, queue=queue))
+    _page_urls(app)
+    app.add_middleware(OnlyOurs, hosts=settings.allowed_hosts, origins=settings.allowed_origins)
+    app.add_middleware(RequestLog)
+    openapi.describe(app)
+    return app
+
+
+def _chat_urls(app: FastAPI, chat: Chat, settings: ServerSettings) -> None:
+    local, openai = endpoint(chat, settings, LOCAL), endpoint(chat, settings, OPENAI)
+    for path, handler, summary in (
+        ("/api/kernel2/chat", local, "Chat, as the Local Chat API has it: streams unless told otherwise"),
+        ("/api/kernel2/chat/completions", openai, "Chat, as OpenAI has it, for clients with base_url …/api/kernel2"),
+        ("/v1/chat/completions", openai, "Chat, as OpenAI has it"),
+    ):
+        app.add_api_route(
+            path, handler, methods=["POST"], tags=["chat"], summary=summary,
+            response_model=None, openapi_extra=openapi.CHAT, responses=openapi.ERRORS,
+        )  # fmt: skip
+
+    async def elsewhere() -> Response:
+        raise NotFound(CHAT_HINT)
+
+    for path in ("/v1/responses", "/v1/completions"):
+        app.add_api_route(path, elsewhere, methods=["POST"], include_in_schema=False)
+
+
+def _model_urls(app: FastAPI, engine: Engine) -> None:
+    async def list_models() -> Response:
+        return _json(status.listing(engine))
+
+    async def get_model(model: str) -> Response:
+        return _json(status.one(engine, model))
+
+    for prefix in ("/v1", "/api/kernel2"):
+        app.add_api_route(
+            f"{prefix}/models", list_models, methods=["GET"], tags=["models"], summary="List the models",
+            operation_id=f"list_models{prefix.replace('/', '_')}", responses=openapi.ERRORS,
+        )  # fmt: skip
+        app.add_api_route(
+            f"{prefix}/models/{{model:path}}", get_model, methods=["GET"], tags=["models"], summary="Tell of one model",
+            operation_id=f"get_model{prefix.replace('/', '_')}", responses=openapi.ERRORS,
+        )  # fmt: skip
+
+
+def _status_urls(app: FastAPI, health: status.Health) -> None:
+    async def livez() -> Response:
+        return _json({"status": "ok"})
+
+    async def readyz() -> Response:
+        ready, state = health.ready()
+        return _json({"status": "ok" if ready else state}, 200 if ready else 503, {} if ready else {"Retry-After": "1"})
+
+    async def report() -> Response:
+        return _json(status.envelope(health.report()))
+
+    app.add_api_route("/livez", livez, methods=["GET"], tags=["status"], summary="Whether the server lives")
+    app.add_api_route(
+        "/readyz", readyz, methods=["GET"], tags=["status"], summary="Whether chats are answered now",
+        responses={503: {"description": "Not now: the model loads, the engine is down, or the server is shutting down"}},
+    )  # fmt: skip
+    app.add_api_route(
+        "/api/kernel2/health", report, methods=["GET"], tags=["status"], summary="State of server, engine and model"
+    )
+
+
+def _page_urls(app: FastAPI) -> None:
+    web = files("mecum.web").joinpath("static")
+
+    async def page(request: Request) -> Response:
+        name = {"/": "index.html", "/docs": "docs.html"}[request.url.path]
+        return FileResponse(str(web.joinpath(name)), headers={"Content-Security-Policy": CSP, "Cache-Control": "no-cache"})
+
+    for path in ("/", "/docs"):
+        app.add_api_route(path, page, methods=["GET"], include_in_schema=False)
+    app.mount("/static", StaticFiles(directory=str(web)), name="static")
+
+
+def _json(body: Any, code: int = 200, headers: dict[str, str] | None = None) -> Response:
+    return Response(orjson.dumps(body), code, headers, media_type="application/json")

@@ -1,0 +1,30 @@
+"""What a model cannot do is said before it is asked. Pure; honoured or 400, never dropped quietly."""
+
+from __future__ import annotations
+
+from mecum.chat.request import ChatRequest
+from mecum.engine.base import Model
+from mecum.errors import UnsupportedParameter
+
+
+def check_abilities(request: ChatRequest, model: Model) -> None:
+    """Refuse what this model or engine cannot honour.
+
+    Raises:
+        UnsupportedParameter: naming the field.
+    """
+    sampling = request.sampling
+    if sampling.n > model.slots:
+        raise UnsupportedParameter(f"n is at most {model.slots} here: the engine has {model.slots} slots.", param="n")
+    if not model.traits.images and any(map(_has_image, request.messages)):
+        raise UnsupportedParameter(f"The model '{model.name}' takes no images.", param="messages")
+    if not model.traits.tools and sampling.tools and sampling.response_format and sampling.tool_choice != "none":
+        message = f"The model '{model.name}' cannot combine tools with a response_format. Send one of them."
+        raise UnsupportedParameter(message, param="response_format")
+    if sampling.tools and sampling.logprobs:
+        raise UnsupportedParameter("logprobs cannot be combined with tools.", param="logprobs")
+
+
+def _has_image(message: object) -> bool:
+    content = getattr(message, "content", None)
+    return isinstance(content, tuple) and any(part["type"] == "image_url" for part in content)

@@ -1,0 +1,1 @@
+"""The pages: static files without a build step."""
