@@ -20,10 +20,14 @@
     │   ├── EngineDown            it does not run (crashed, gave up, cannot be reached)
     │   ├── EngineBroke           it broke off in the middle of an answer, or sent nonsense
     │   └── EngineRefused         it refuses requests for a reason that waiting does not mend (its key is wrong, …)
+    │       └── RouteMissing      it has no route of that name
+    ├── StoreError                the database on disk is at fault (an I/O error, damage)
+    │   └── StoreFull             the disk, or the room that the database may take, is full
     └── StartError                the program cannot start; `exit_code` says which kind (`docs/operations.md`)
         ├── SettingsError
         ├── AddressInUse
         ├── HomeInUse
+        ├── StoreStartError       the database cannot be opened: a newer schema, another program's file, damage
         └── EngineStartError      no model, a broken one, too little memory; `lines` are the engine's own last words
 
 Errors carry no HTTP status: `mecum.api.errors` holds the one table that gives each class its status.
@@ -172,6 +176,22 @@ class EngineRefused(EngineError):
     """The engine refuses requests for a reason that waiting does not mend."""
 
 
+class RouteMissing(EngineRefused):
+    """The engine has no route of that name: it cannot do this, or its address is wrong."""
+
+
+class StoreError(MecumError):
+    """The database on disk is at fault. What was not acknowledged was not written; what was, stays."""
+
+    code = "store_error"
+
+
+class StoreFull(StoreError):
+    """The disk, or the room that the database may take, is full."""
+
+    code = "store_full"
+
+
 class StartError(MecumError):
     """The program cannot start."""
 
@@ -195,6 +215,13 @@ class HomeInUse(StartError):
     """Another mecum works on this data directory."""
 
     exit_code = 4
+
+
+class StoreStartError(StartError, StoreError):
+    """The database cannot be opened: it has a newer schema, is another program's file, or is damaged."""
+
+    code = "store_error"
+    exit_code = 6
 
 
 class EngineStartError(StartError, EngineError):

@@ -12,6 +12,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 from urllib.parse import quote
 
@@ -72,8 +73,7 @@ class _Leavable(Response):
             if not work.done():
                 log.info("client left")
         finally:
-            await _end(gone)
-            await _end(work)
+            await _end(gone, work)
         if not work.cancelled():
             work.result()
 
@@ -91,7 +91,7 @@ class WholeAnswer(_Leavable):
     async def _work(self, send: Send) -> None:
         answer = await self._opening()
         async with contextlib.aclosing(answer):
-            whole = Whole(answer)
+            whole = Whole(answer, choices=self._opening.body.n or 1)
             async for batch in answer:
                 whole.add(batch)
         content = orjson.dumps(whole.body())
@@ -118,9 +118,10 @@ class StreamedAnswer(_Leavable):
                 opening.result()  # what is refused by now is a true status
             await self._stream(opening, send)
         finally:
-            await _end(opening)
-            if not opening.cancelled() and opening.exception() is None:
-                await opening.result().aclose()
+            # A task that nobody cancels: a client may leave just now, and what the answer holds has to be given back.
+            await asyncio.shield(asyncio.create_task(_close(opening)))
+        # Last of all, because who has seen the end may ask again and shall find the slot free.
+        await send({"type": "http.response.body", "body": b""})
 
     async def _stream(self, opening: asyncio.Task[Answer], send: Send) -> None:
         answer = opening.result() if opening.done() else None
@@ -131,7 +132,6 @@ class StreamedAnswer(_Leavable):
             await reported(self._events(opening, send), lambda error: self._report(error, send))
         finally:
             await _end(heart)
-        await send({"type": "http.response.body", "body": b""})
 
     async def _events(self, opening: asyncio.Task[Answer], send: Send) -> None:
         answer = await opening
@@ -169,9 +169,15 @@ _STREAM_HEADERS = [(b"cache-control", b"no-cache, no-transform"), (b"x-accel-buf
 def _headers(answer: Answer | None, kind: bytes) -> list[tuple[bytes, bytes]]:
     headers = [(b"content-type", kind)]
     if answer and answer.fell_back_from:
-        asked = quote(answer.fell_back_from, safe=" /:@._-~")[:MAX_ASKED_MODEL]
-        headers.append((b"x-model-requested", asked.encode()))
+        headers.append((b"x-model-requested", _quoted(answer.fell_back_from)))
     return headers
+
+
+def _quoted(model: str) -> bytes:
+    """Return as many whole characters as fit the header, percent-encoded."""
+    pieces = [quote(character, safe=" /:@._-~") for character in model]
+    lengths = accumulate(map(len, pieces))
+    return "".join(piece for piece, length in zip(pieces, lengths, strict=True) if length <= MAX_ASKED_MODEL).encode()
 
 
 async def _gone(receive: Receive) -> None:
@@ -179,7 +185,14 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-async def _end(task: asyncio.Task[Any]) -> None:
-    """Cancel a task and wait until it has ended; its result or error stays in it."""
-    task.cancel()
-    await asyncio.wait({task})
+async def _close(opening: asyncio.Task[Answer]) -> None:
+    await _end(opening)
+    if not opening.cancelled() and opening.exception() is None:
+        await opening.result().aclose()
+
+
+async def _end(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks and wait until they have ended; their results and errors stay in them."""
+    for task in tasks:
+        task.cancel()
+    await asyncio.wait(tasks)

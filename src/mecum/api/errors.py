@@ -45,8 +45,11 @@ TABLE: Mapping[type[errors.MecumError], Row] = {
     errors.EngineError: Row(502, "server_error"),
     errors.EngineDown: Row(503, "server_error"),
     errors.EngineRefused: Row(502, "server_error", retry=False),
+    errors.StoreError: Row(500, "server_error"),
+    errors.StoreFull: Row(507, "server_error", retry=False),
     errors.StartError: Row(500, "server_error", retry=False),
     errors.EngineStartError: Row(503, "server_error", retry=False),
+    errors.StoreStartError: Row(500, "server_error", retry=False),
     errors.MecumError: Row(500, "server_error", retry=False),
 }
 CRASHED = errors.MecumError("Something went wrong inside mecum. The server's log has the details under this request's id.")
@@ -70,32 +73,26 @@ def response_of(error: errors.MecumError) -> Response:
 
 
 async def reported(work: Awaitable[None], report: Callable[[errors.MecumError], Awaitable[None]]) -> None:
-    """Await work whose answer has begun; an error, expected or not, is reported inside the answer."""
+    """Await work, and report how it failed: an expected error as it is, an unexpected one logged, as CRASHED."""
     try:
         await work
     except errors.MecumError as error:
         log.info("answer broke off: %s", error.code)
         await report(error)
-    except Exception:  # the status is sent: the answer is the only place left to say it
-        log.exception("unexpected error in the middle of an answer")
+    except Exception:
+        log.exception("unexpected error")
         await report(CRASHED)
 
 
 def install(app: FastAPI) -> None:
-    """Make the app answer every failure from the table."""
+    """Make the app answer every failure from the table. Crashes reach `middleware.RequestLog`, outside of all handlers."""
     app.add_exception_handler(errors.MecumError, _expected)
     app.add_exception_handler(HTTPException, _routing)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 async def _expected(_request: Request, error: Exception) -> Response:
     assert isinstance(error, errors.MecumError)  # noqa: S101 # Starlette's signature is wider than what it passes
     return response_of(error)
-
-
-async def _unexpected(_request: Request, error: Exception) -> Response:
-    log.error("unexpected error", exc_info=error)
-    return response_of(CRASHED)
 
 
 async def _routing(request: Request, error: Exception) -> Response:

@@ -1,7 +1,8 @@
 """What every request passes first: an id, the Host and Origin checks, security headers, one line in the log.
 
-Invariant: a Host or Origin that is not ours is refused before anything of the request is read, on every route and method
-(`security.md` rows 1 and 2; `tests/api/test_middleware.py`). Pure ASGI: nothing is buffered.
+Invariants (`security.md` rows 1 and 2; `tests/api/test_middleware.py`): a Host or Origin that is not ours is refused before
+anything of the request is read, on every route and method; no answer lacks its id and its line in the log, not even that of
+a crash. Pure ASGI: nothing is buffered.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ import re
 import time
 import uuid
 from collections.abc import Iterable
-from urllib.parse import urlsplit
 
+from starlette.datastructures import Headers
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from mecum.api.errors import response_of
-from mecum.errors import Refused
+from mecum.api.errors import reported, response_of
+from mecum.errors import InvalidRequest, MecumError, Refused
 from mecum.observe.request import access, request_id
 
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+))(?::[0-9]{0,5})?")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 _SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
@@ -29,7 +33,10 @@ _SECURITY_HEADERS = [
 
 
 class RequestLog:
-    """Gives a request its id (the client's, if it sent a proper one) and writes one line when it ends, never its text."""
+    """Gives a request its id (the client's, if it sent a proper one) and writes one line when it ends, never its text.
+
+    An error that nothing inside expected ends here: an answer that has begun breaks off, any other is a 500.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -50,8 +57,12 @@ class RequestLog:
                 message["headers"] = [*message["headers"], (b"x-request-id", ident.encode()), *_SECURITY_HEADERS]
             await send(message)
 
+        async def crash(error: MecumError) -> None:
+            if not status:
+                await response_of(error)(scope, receive, mark)
+
         try:
-            await self._app(scope, receive, mark)
+            await reported(self._app(scope, receive, mark), crash)
         finally:
             seconds = time.perf_counter() - began
             access(method=scope["method"], path=_loggable(scope["path"]), status=status, seconds=seconds)
@@ -63,8 +74,8 @@ class OnlyOurs:
 
     def __init__(self, app: ASGIApp, *, hosts: Iterable[str], origins: Iterable[str]) -> None:
         self._app = app
-        self._hosts = _LOCAL_NAMES | {host.lower() for host in hosts}
-        self._origins = {origin.rstrip("/").lower() for origin in origins}
+        self._hosts = _LOCAL_NAMES | {name for host in hosts if (name := host_name(host) or host_name(f"[{host}]"))}
+        self._origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -79,27 +90,58 @@ class OnlyOurs:
             return Refused("This Host is not served here. Add it to server.allowed_hosts if it is yours.")
         origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
         for origin in origins:
-            if not self._own(origin, hosts[0]) and origin.lower() not in self._origins:
+            own = {f"http://{hosts[0]}".lower(), f"https://{hosts[0]}".lower()}  # a page of this very server asks
+            if origin.lower() not in own and origin not in self._origins:
                 return Refused("This Origin may not call the API. Add it to server.allowed_origins if it is yours.")
         return None
 
-    def _own(self, origin: str, host: str) -> bool:
-        """Return whether a page of this very server asks."""
-        parts = urlsplit(origin)
-        return parts.scheme in ("http", "https") and parts.netloc.lower() == host.lower()
+
+class HeadAsGet:
+    """Answers HEAD as GET: the server that runs this sends the headers and keeps the body to itself."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on."""
+        await self._app({**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope, receive, send)
 
 
-def host_name(host: str) -> str:
-    """Return the name in a Host header, in lower case, without port and brackets; empty if it is malformed."""
-    name, _, port = host.rpartition(":") if not host.endswith("]") and host.count(":") != 0 else (host, "", "")
-    if port and not port.isdecimal():
-        return ""
-    if name.startswith("["):
-        try:
-            return str(ipaddress.IPv6Address(name.removeprefix("[").removesuffix("]")))
-        except ValueError:
-            return ""
-    return name.lower().removesuffix(".")
+class Cors(CORSMiddleware):
+    """Lets pages of the listed origins send requests and read the answers."""
+
+    def __init__(self, app: ASGIApp, *, origins: Iterable[str]) -> None:
+        super().__init__(
+            app,
+            allow_origins=frozenset(origins),
+            allow_methods=["*"],
+            allow_headers=["*"],
+            allow_private_network=True,
+            expose_headers=["x-request-id", "x-model-requested", "x-should-retry", "retry-after"],
+        )
+
+    def preflight_response(self, request_headers: Headers) -> Response:
+        """Answer a browser that asks whether it may ask; a refusal has the body that all errors have."""
+        response = super().preflight_response(request_headers)
+        if response.status_code == 200:
+            return response
+        return response_of(InvalidRequest("This preflight names a method that there is not, or comes from no other origin."))
+
+
+def host_name(host: str) -> str | None:
+    """Return the name in a Host header, in lower case, without port, brackets and last dot; None if it is malformed."""
+    parts = _HOST.fullmatch(host)
+    if not parts:
+        return None
+    try:
+        return str(ipaddress.IPv6Address(parts[1])) if parts[1] else parts[2].lower().removesuffix(".")
+    except ValueError:
+        return None
+
+
+def origin_name(origin: str) -> str:
+    """Return a configured origin as browsers write it: in lower case, without a slash at the end."""
+    return origin.rstrip("/").lower()
 
 
 def _request_id(scope: Scope) -> str:

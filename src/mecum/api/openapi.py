@@ -1,54 +1,90 @@
-"""What `/openapi.json` says beyond what FastAPI sees: chat bodies are read by our own code (`parse`), in our own order."""
+"""What `/openapi.json` says beyond what FastAPI sees: chat bodies are read by our own code (`parse`), in our own order.
+
+Invariant: every status that a route answers stands here with its body, the errors taken from the table that gives them
+(`tests/api/test_openapi.py`, and schemathesis in `tests/api/test_fuzz.py`).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
 
+from mecum.api import answers
+from mecum.api.parse import Dialect
 from mecum.api.wire import ChatBody
 from mecum.types import Json
 
-_REF = "#/components/schemas/{model}"
-_ERROR: Json = {
-    "type": "object",
-    "required": ["success", "message", "code", "error"],
-    "properties": {
-        "success": {"const": False},
-        "message": {"type": "string"},
-        "code": {"type": "integer"},
-        "error": {
-            "type": "object",
-            "required": ["message", "type", "param", "code"],
-            "properties": {
-                "message": {"type": "string"},
-                "type": {"type": "string"},
-                "param": {"type": ["string", "null"]},
-                "code": {"type": ["string", "null"]},
-            },
+_SCHEMAS = "#/components/schemas/"
+Responses = dict[int | str, dict[str, Any]]
+
+
+STATUSES: Mapping[int, str] = {
+    400: "The request is at fault: `error.param` names the field",
+    403: "The Host or the Origin is not one of ours",
+    404: "The model, the role or the URL does not exist",
+    405: "The URL does not answer this method",
+    413: "The body is too large",
+    415: "The body is not plain `application/json`",
+    429: "Too many requests wait already",
+    500: "Something went wrong inside mecum: its log has the details under the answer's `x-request-id`",
+    502: "The engine broke off, or refuses us",
+    503: "Not now: the model loads, the engine is down, or the server is shutting down",
+    507: "The disk is full",
+}
+"""What the statuses of `mecum.api.errors` mean on a chat route."""
+
+
+def _content(schema: str, example: Json | None = None) -> Json:
+    media: Json = {"schema": {"$ref": _SCHEMAS + schema}}
+    return {"application/json": {**media, "example": example} if example else media}
+
+
+def _error(description: str) -> Json:
+    return {"description": description, "content": _content("Error")}
+
+
+def _busy(description: str) -> Json:
+    wait = {"description": "seconds to wait", "schema": {"type": "integer"}}
+    return {**_error(description), "headers": {"Retry-After": wait}}
+
+
+CHAT_ERRORS: Responses = {
+    status: _busy(meaning) if status in (429, 503) else _error(meaning) for status, meaning in STATUSES.items()
+}
+ERRORS: Responses = {
+    "4XX": _error("The request is at fault"),
+    "5XX": _busy("The server or its engine is at fault, or not ready"),
+}
+
+
+def answered(schema: str) -> Responses:
+    """Return the responses of a route that answers with JSON of that schema."""
+    return {200: {"description": "The answer", "content": _content(schema)}, **ERRORS}
+
+
+def chat(dialect: Dialect) -> Json:
+    """Return the request and the responses of a chat route, with the defaults of its dialect."""
+    stream_default, limit = str(dialect.stream).lower(), dialect.max_tokens or "the room left"
+    unknown = "means the default one" if dialect.model_fallback else "is an error"
+    stream = {"schema": {"type": "string"}, "example": answers.STREAM_EXAMPLE}
+    return {
+        "description": (
+            f"Defaults: `stream` {stream_default}, `temperature` {dialect.temperature:g}, `max_tokens` {limit}. "
+            f"An unknown `model` {unknown}. A failure in the middle of a stream is an event with the body that errors have."
+        ),
+        "requestBody": {"required": True, "content": _content("ChatBody", answers.REQUEST_EXAMPLE)},
+        "responses": {
+            "200": {
+                "description": "Events `data: {json}`, each a ChatChunk, and at last `data: [DONE]`; or one ChatCompletion",
+                "headers": {
+                    "x-model-requested": {"description": "the unknown model asked for", "schema": {"type": "string"}}
+                },
+                "content": {"text/event-stream": stream, **_content("ChatCompletion")},
+            }
         },
-    },
-}
-_ERROR_CONTENT = {"application/json": {"schema": {"$ref": _REF.format(model="Error")}}}
-ERRORS: dict[int | str, dict[str, Any]] = {
-    "4XX": {"description": "The request is at fault, or came too soon (429)", "content": _ERROR_CONTENT},
-    "5XX": {"description": "The server or its engine is at fault", "content": _ERROR_CONTENT},
-}
-CHAT: Json = {
-    "requestBody": {
-        "required": True,
-        "content": {"application/json": {"schema": {"$ref": _REF.format(model="ChatBody")}}},
-    },
-    "responses": {
-        "200": {
-            "description": "The answer: events `data: {json}` and at last `data: [DONE]`, or one JSON object",
-            "content": {
-                "text/event-stream": {"schema": {"type": "string"}},
-                "application/json": {"schema": {"type": "object", "required": ["id", "object", "choices"]}},
-            },
-        }
-    },
-}
+    }
 
 
 def describe(app: FastAPI) -> None:
@@ -59,9 +95,9 @@ def describe(app: FastAPI) -> None:
         if app.openapi_schema is None:
             document = generate()
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            chat = ChatBody.model_json_schema(ref_template=_REF)
-            schemas.update(chat.pop("$defs", {}))
-            schemas.update({"ChatBody": chat, "Error": _ERROR})
+            body = ChatBody.model_json_schema(ref_template=_SCHEMAS + "{model}")
+            schemas.update(body.pop("$defs", {}))
+            schemas.update({"ChatBody": body, **answers.SCHEMAS})
             app.openapi_schema = document
         return app.openapi_schema
 

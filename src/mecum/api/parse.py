@@ -14,14 +14,15 @@ import orjson
 from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
 
+from mecum.api.faults import invalid
+from mecum.api.together import check_together, depth
 from mecum.api.wire import ChatBody, MessageBody
 from mecum.chat.request import ChatRequest
 from mecum.errors import BodyTooLarge, BodyTooSlow, InvalidRequest, UnsupportedMediaType
 from mecum.types import Json, Message, Sampling
 
+PATIENCE = 8  # times the limit; a body longer than that is cut off
 MAX_DEPTH = 64  # nested arrays and objects in a body
-MAX_SCHEMA_DEPTH = 32
-MAX_SCHEMA_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +77,8 @@ def parse_chat(content: Json) -> ChatBody:
     try:
         body = ChatBody.model_validate(content)
     except ValidationError as error:
-        raise _first(error) from None
-    _check_schemas(body)
+        raise invalid(error, ChatBody) from None
+    check_together(body)
     return body
 
 
@@ -97,15 +98,6 @@ def to_request(body: ChatBody, dialect: Dialect) -> ChatRequest:
     )
 
 
-def depth(value: object) -> int:
-    """Return how many arrays and objects lie inside each other, without recursion."""
-    deepest, level = 0, [value]
-    while level := [item for item in level if isinstance(item, dict | list)]:
-        deepest += 1
-        level = [child for item in level for child in (item.values() if isinstance(item, dict) else item)]
-    return deepest
-
-
 def _check_type(headers: Mapping[str, str]) -> None:
     kind = headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/json":
@@ -116,50 +108,20 @@ def _check_type(headers: Mapping[str, str]) -> None:
 
 
 async def _body(request: Request, limit: int) -> bytes:
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
-        raise _too_large(limit)
-    body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > limit:
-            raise _too_large(limit)
+    """Return the body, or read on for a while and drop what comes: a client reads our answer only when it has sent all."""
+    declared = int(request.headers.get("content-length", "0"))
+    asks_first = declared > limit and "expect" in request.headers
+    body, size = bytearray(), 0
+    if declared <= PATIENCE * limit and not asks_first:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size <= limit:
+                body += chunk
+            elif size > PATIENCE * limit:
+                break
+    if max(size, declared) > limit:
+        raise BodyTooLarge(f"The body is larger than {limit / 1024 / 1024:g} MiB (server.max_body_mb).")
     return bytes(body)
-
-
-def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge(f"The body is larger than {limit / 1024 / 1024:g} MiB (server.max_body_mb).")
-
-
-def _first(error: ValidationError) -> InvalidRequest:
-    """Return the first fault in words; unions report one for each member, and the deepest is the one that was meant."""
-    faults = error.errors(include_url=False, include_context=False, include_input=False)
-    fault = faults[0]
-    place = [str(part) for part in fault["loc"] if not (isinstance(part, str) and _is_union_tag(part))]
-    field = ".".join(place)
-    what = fault["msg"].removeprefix("Value error, ")
-    return InvalidRequest(f"{field}: {what}" if field else what, param=field or None)
-
-
-def _is_union_tag(part: str) -> bool:
-    return (
-        "[" in part
-        or part in ("str", "text", "image_url", "refusal", "json_schema", "NamedTool")
-        or part.startswith("literal")
-    )
-
-
-def _check_schemas(body: ChatBody) -> None:
-    schemas: list[tuple[str, object]] = [
-        (f"tools.{index}.function.parameters", tool.function.parameters) for index, tool in enumerate(body.tools or ())
-    ]
-    if body.response_format and body.response_format.type == "json_schema":
-        schemas.append(("response_format.json_schema.schema", body.response_format.json_schema.schema_))
-    for field, schema in schemas:
-        if depth(schema) > MAX_SCHEMA_DEPTH:
-            raise InvalidRequest(f"{field}: nested more than {MAX_SCHEMA_DEPTH} levels deep", param=field)
-        if len(orjson.dumps(schema)) > MAX_SCHEMA_BYTES:
-            raise InvalidRequest(f"{field}: larger than {MAX_SCHEMA_BYTES // 1024} KiB", param=field)
 
 
 def _message(body: MessageBody) -> Message:

@@ -18,6 +18,7 @@ from mecum.errors import EngineBroke, MecumError
 from mecum.types import Delta, Json, Usage
 
 DONE = b"data: [DONE]\n\n"
+UNFINISHED = "The engine's answer ended before it was finished."
 KEEP_ALIVE = b": keep-alive\n\n"  # never ": ping": Continue takes it for the end
 _TEXT_END = b'},"logprobs":null,"finish_reason":null}]}\n\n'
 
@@ -33,6 +34,7 @@ class Frames:
         self._choices = choices
         self._usage: Usage | None = None
         self._finish: Delta | None = None  # the last finish waits for the usage that may ride on it
+        self._finished = 0
 
     def first(self) -> bytes:
         """Return the chunk that says who speaks, and what the answer rests on."""
@@ -48,10 +50,10 @@ class Frames:
         """Return the finish, the usage and the end.
 
         Raises:
-            EngineBroke: no finish has come: the answer is not whole.
+            EngineBroke: a choice has no finish: the answer is not whole.
         """
-        if self._finish is None:
-            raise EngineBroke("The engine's answer ended without a finish.")
+        if self._finish is None or self._finished < self._choices:
+            raise EngineBroke(UNFINISHED)
         usage = usage_body(self._usage) if self._usage else None
         if not self._include_usage:
             return self._chunk(self._finish, extra={"usage": usage} if usage else {}) + DONE
@@ -67,8 +69,9 @@ class Frames:
             return b""
         if finish:
             waiting, self._finish = self._finish, delta
+            self._finished += 1
             return self._chunk(waiting) if waiting else b""
-        return self._chunk(delta)
+        return self._chunk(delta) if content or reasoning or calls or logprobs else b""
 
     def _chunk(self, delta: Delta, *, piece: Json | None = None, extra: Json | None = None) -> bytes:
         choice = {
@@ -94,8 +97,9 @@ def error_event(error: MecumError, *, has_choices: bool) -> bytes:
 class Whole:
     """Folds one answer into the body of a plain response."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, *, choices: int) -> None:
         self._answer = answer
+        self._choices = choices
         self._messages: dict[int, Json] = {}
         self._finishes: dict[int, str] = {}
         self._logprobs: dict[int, list[Any]] = {}
@@ -125,8 +129,8 @@ class Whole:
         Raises:
             EngineBroke: a choice has no finish: the answer is not whole.
         """
-        if not self._finishes or self._finishes.keys() != self._messages.keys():
-            raise EngineBroke("The engine's answer ended without a finish.")
+        if len(self._finishes) < self._choices:
+            raise EngineBroke(UNFINISHED)
         return {
             **_fields(self._answer, "chat.completion"),
             "choices": [self._choice(choice) for choice in sorted(self._messages)],

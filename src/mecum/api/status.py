@@ -9,7 +9,7 @@ from mecum import __version__
 from mecum.chat.gate import Gate
 from mecum.engine.base import Engine, Model, Status
 from mecum.engine.queue import Queue
-from mecum.errors import ModelNotFound
+from mecum.errors import Draining, EngineDown, ModelLoading, ModelNotFound
 from mecum.types import Json
 
 ALIAS = "mecum"  # a name that always means the default model
@@ -24,19 +24,26 @@ class Health:
         self._queue = queue
         self._began = time.monotonic()
 
-    def ready(self) -> tuple[bool, str]:
-        """Return whether chats can be answered now, and the state in a word."""
+    def check(self) -> None:
+        """Return if chats can be answered now.
+
+        Raises:
+            Draining, ModelLoading, EngineDown: they cannot.
+        """
         if not self._gate.is_open:
-            return False, "draining"
-        state = self._engine.status().state
-        return state == "ready", state
+            raise Draining("The server is shutting down.", retry_after=5)
+        status = self._engine.status()
+        if status.state == "starting":
+            raise ModelLoading(status.reason or "The model is still loading.")
+        if status.state != "ready":
+            raise EngineDown(status.reason or f"The engine is {status.state}.", retry_after=status.retry_after or 1)
 
     def report(self) -> Json:
         """Return the state of server, engine and model, and the uptime in seconds."""
         status = self._engine.status()
-        ready, state = self.ready()
+        state = status.state if self._gate.is_open else "draining"
         return {
-            "status": "ok" if ready else state,
+            "status": "ok" if state == "ready" else state,
             "version": __version__,
             "uptime": round(time.monotonic() - self._began, 1),
             "engine": _engine_body(status),

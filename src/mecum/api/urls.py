@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from mecum import __version__
 from mecum.api import errors, openapi, status
 from mecum.api.chat import endpoint
-from mecum.api.middleware import OnlyOurs, RequestLog
+from mecum.api.middleware import Cors, HeadAsGet, OnlyOurs, RequestLog, origin_name
 from mecum.api.parse import LOCAL, OPENAI
 from mecum.chat.answer import Chat
 from mecum.chat.gate import Gate
@@ -40,22 +40,25 @@ def create_api(*, chat: Chat, engine: Engine, gate: Gate, queue: Queue, settings
     _model_urls(app, engine)
     _status_urls(app, status.Health(engine=engine, gate=gate, queue=queue))
     _page_urls(app)
-    app.add_middleware(OnlyOurs, hosts=settings.allowed_hosts, origins=settings.allowed_origins)
+    origins = [origin_name(origin) for origin in settings.allowed_origins]
+    if origins:
+        app.add_middleware(Cors, origins=origins)
+    app.add_middleware(HeadAsGet)
+    app.add_middleware(OnlyOurs, hosts=settings.allowed_hosts, origins=origins)
     app.add_middleware(RequestLog)
     openapi.describe(app)
     return app
 
 
 def _chat_urls(app: FastAPI, chat: Chat, settings: ServerSettings) -> None:
-    local, openai = endpoint(chat, settings, LOCAL), endpoint(chat, settings, OPENAI)
-    for path, handler, summary in (
-        ("/api/kernel2/chat", local, "Chat, as the Local Chat API has it: streams unless told otherwise"),
-        ("/api/kernel2/chat/completions", openai, "Chat, as OpenAI has it, for clients with base_url …/api/kernel2"),
-        ("/v1/chat/completions", openai, "Chat, as OpenAI has it"),
+    for path, name, dialect, summary in (
+        ("/api/kernel2/chat", "chat", LOCAL, "Chat, as the Local Chat API has it: streams unless told otherwise"),
+        ("/api/kernel2/chat/completions", "chat_kernel2", OPENAI, "Chat, as OpenAI has it, with base_url …/api/kernel2"),
+        ("/v1/chat/completions", "chat_v1", OPENAI, "Chat, as OpenAI has it"),
     ):
         app.add_api_route(
-            path, handler, methods=["POST"], tags=["chat"], summary=summary,
-            response_model=None, openapi_extra=openapi.CHAT, responses=openapi.ERRORS,
+            path, endpoint(chat, settings, dialect), methods=["POST"], tags=["chat"], summary=summary, operation_id=name,
+            response_model=None, openapi_extra=openapi.chat(dialect), responses=openapi.CHAT_ERRORS,
         )  # fmt: skip
 
     async def elsewhere() -> Response:
@@ -72,14 +75,14 @@ def _model_urls(app: FastAPI, engine: Engine) -> None:
     async def get_model(model: str) -> Response:
         return _json(status.one(engine, model))
 
-    for prefix in ("/v1", "/api/kernel2"):
+    for prefix, name in (("/v1", "v1"), ("/api/kernel2", "kernel2")):
         app.add_api_route(
             f"{prefix}/models", list_models, methods=["GET"], tags=["models"], summary="List the models",
-            operation_id=f"list_models{prefix.replace('/', '_')}", responses=openapi.ERRORS,
+            operation_id=f"list_models_{name}", responses=openapi.answered("ModelList"),
         )  # fmt: skip
         app.add_api_route(
             f"{prefix}/models/{{model:path}}", get_model, methods=["GET"], tags=["models"], summary="Tell of one model",
-            operation_id=f"get_model{prefix.replace('/', '_')}", responses=openapi.ERRORS,
+            operation_id=f"get_model_{name}", responses=openapi.answered("Model"),
         )  # fmt: skip
 
 
@@ -88,20 +91,21 @@ def _status_urls(app: FastAPI, health: status.Health) -> None:
         return _json({"status": "ok"})
 
     async def readyz() -> Response:
-        ready, state = health.ready()
-        return _json({"status": "ok" if ready else state}, 200 if ready else 503, {} if ready else {"Retry-After": "1"})
+        health.check()
+        return _json({"status": "ok"})
 
     async def report() -> Response:
         return _json(status.envelope(health.report()))
 
-    app.add_api_route("/livez", livez, methods=["GET"], tags=["status"], summary="Whether the server lives")
-    app.add_api_route(
-        "/readyz", readyz, methods=["GET"], tags=["status"], summary="Whether chats are answered now",
-        responses={503: {"description": "Not now: the model loads, the engine is down, or the server is shutting down"}},
-    )  # fmt: skip
-    app.add_api_route(
-        "/api/kernel2/health", report, methods=["GET"], tags=["status"], summary="State of server, engine and model"
-    )
+    for path, handler, schema, summary in (
+        ("/livez", livez, "Alive", "Whether the server lives"),
+        ("/readyz", readyz, "Alive", "Whether chats are answered now"),
+        ("/api/kernel2/health", report, "Health", "State of server, engine and model"),
+    ):
+        app.add_api_route(
+            path, handler, methods=["GET"], tags=["status"], summary=summary,
+            operation_id=handler.__name__, responses=openapi.answered(schema),
+        )  # fmt: skip
 
 
 def _page_urls(app: FastAPI) -> None:
@@ -116,5 +120,5 @@ def _page_urls(app: FastAPI) -> None:
     app.mount("/static", StaticFiles(directory=str(web)), name="static")
 
 
-def _json(body: Any, code: int = 200, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(body), code, headers, media_type="application/json")
+def _json(body: Any) -> Response:
+    return Response(orjson.dumps(body), media_type="application/json")

@@ -1,20 +1,28 @@
 """The bodies that clients send, as OpenAI's protocol and the Local Chat API have them.
 
 Unknown fields are tolerated; known ones are checked strictly and then honoured, or listed here as accepted and ignored.
-Ranges are OpenAI's: https://platform.openai.com/docs/api-reference/chat/create.
+Ranges are OpenAI's: https://platform.openai.com/docs/api-reference/chat/create. These models are also what `/openapi.json`
+documents and what the messages of `faults` are made from; `x-allowed` says what JSON Schema cannot say in words.
+A list ends at its first fault and an object's size is checked first: a body of a million faults costs no more than one.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic_core import PydanticCustomError
 
 MAX_MESSAGES = 4096
+MAX_PARTS = 4096
 MAX_STOPS = 16
 MAX_TOOLS = 128
+MAX_BIASES = 1024
 
-Name = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
+_FLAG: dict[str, Any] = {
+    "anyOf": [{"type": "boolean"}, {"enum": ["true", "false", "1", "0", 1, 0]}],
+    "x-allowed": "true or false",
+}
 
 
 def _boolean(value: object) -> object:
@@ -27,20 +35,39 @@ def _boolean(value: object) -> object:
     return value
 
 
-def _number(value: object) -> object:
-    """Refuse true and false where a number belongs: Python takes them for 1 and 0."""
-    if isinstance(value, bool):
-        raise ValueError("must be a number")  # noqa: TRY004 # pydantic reports a ValueError, a TypeError it does not
-    return value
+def _whole(value: object) -> object:
+    """Return 5 for 5.0: to JSON they are one number, and some clients know only one kind."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+_WHOLE = BeforeValidator(_whole)  # stands last, or pydantic leaves the range out of the JSON schema
 
 
 def _one_or_many(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-Flag = Annotated[bool, BeforeValidator(_boolean)]
-Number = Annotated[float, BeforeValidator(_number), Field(strict=True)]
-Integer = Annotated[int, BeforeValidator(_number), Field(strict=True)]
+def _few(value: object) -> object:
+    if isinstance(value, dict) and len(value) > MAX_BIASES:
+        raise PydanticCustomError("too_long", "too many entries")
+    return value
+
+
+def _words(allowed: str) -> dict[str, Any]:
+    return {"x-allowed": allowed}
+
+
+T = TypeVar("T")
+Many = Annotated[list[T], Field(fail_fast=True)]
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[A-Za-z0-9_.-]{1,64}$",
+        json_schema_extra=_words("a name of 1 to 64 letters, digits, '_', '.' or '-'"),
+    ),
+]
+Flag = Annotated[bool, BeforeValidator(_boolean), Field(strict=True), WithJsonSchema(_FLAG)]
+Number = Annotated[float, Field(strict=True)]
 
 
 class _Body(BaseModel):
@@ -57,7 +84,10 @@ class TextPart(_Body):
 class ImageUrl(_Body):
     """An image, inside the request: no address is ever fetched."""
 
-    url: str = Field(pattern=r"^data:image/[a-z0-9.+-]+;base64,")
+    url: str = Field(
+        pattern=r"^data:image/[a-z0-9.+-]+;base64,",
+        json_schema_extra=_words("the image itself, as data:image/png;base64,…"),
+    )
     detail: Literal["auto", "low", "high"] | None = None
 
 
@@ -97,20 +127,16 @@ class MessageBody(_Body):
     """One turn."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | list[Part] | None = None
+    content: (
+        str
+        | Annotated[
+            Many[Part], Field(max_length=MAX_PARTS, json_schema_extra=_words(f"a list of at most {MAX_PARTS} content parts"))
+        ]
+        | None
+    ) = None
     name: str | None = Field(None, max_length=256)
-    tool_calls: list[ToolCall] | None = Field(None, max_length=MAX_TOOLS)
+    tool_calls: Many[ToolCall] | None = Field(None, max_length=MAX_TOOLS)
     tool_call_id: str | None = Field(None, max_length=256)
-
-    @model_validator(mode="after")
-    def _whole(self) -> MessageBody:
-        if self.content is None and self.role != "assistant":
-            raise ValueError(f"a {self.role} message needs content")
-        if self.role == "tool" and not self.tool_call_id:
-            raise ValueError("a tool message needs tool_call_id, the id of the call that it answers")
-        if self.tool_calls and self.role != "assistant":
-            raise ValueError("only assistant messages have tool_calls")
-        return self
 
 
 class FunctionDefinition(_Body):
@@ -138,6 +164,8 @@ class NamedFunction(_Body):
 class NamedTool(_Body):
     """The tool that the model must call."""
 
+    model_config = ConfigDict(json_schema_extra=_words("an object that names a function"))
+
     type: Literal["function"]
     function: NamedFunction
 
@@ -164,6 +192,24 @@ class SchemaFormat(_Body):
     json_schema: JsonSchema
 
 
+_Stop = Annotated[str, Field(min_length=1, max_length=1024)]
+_FewStops = Annotated[Many[_Stop], Field(max_length=MAX_STOPS)]
+_Stops = Annotated[_FewStops, BeforeValidator(_one_or_many, json_schema_input_type=_Stop | _FewStops)]
+_Biases = Annotated[
+    dict[Annotated[str, Field(pattern=r"^[0-9]{1,9}$")], Annotated[Number, Field(ge=-100, le=100)]],
+    BeforeValidator(_few),
+    Field(
+        json_schema_extra=_words(
+            f"an object of at most {MAX_BIASES} entries, from a token's id to a number from -100 to 100"
+        )
+    ),
+]
+
+
+_Tools = Annotated[Many[Tool], Field(max_length=MAX_TOOLS, json_schema_extra=_words(f"a list of at most {MAX_TOOLS} tools"))]
+_Modalities = Annotated[Many[Literal["text"]], Field(max_length=1, json_schema_extra=_words('the list ["text"]'))]
+
+
 class StreamOptions(_Body):
     """What a stream shall carry besides text."""
 
@@ -183,45 +229,41 @@ class Metadata(_Body):
 class ChatBody(_Body):
     """A request for a chat completion."""
 
-    messages: list[MessageBody] = Field(min_length=1, max_length=MAX_MESSAGES, description="the conversation, oldest first")
+    messages: Many[MessageBody] = Field(
+        min_length=1,
+        max_length=MAX_MESSAGES,
+        description="the conversation, oldest first",
+        json_schema_extra=_words(f"a list of 1 to {MAX_MESSAGES} messages"),
+    )
     metadata: Metadata | None = Field(None, description="parameters of the Local Chat API")
     model: str | None = Field(None, max_length=256, description="model to answer with; the default is the configured one")
     stream: Flag | None = Field(None, description="whether to stream; the default depends on the route")
     stream_options: StreamOptions | None = None
-    temperature: Annotated[Number, Field(ge=0, le=2)] | None = None
+    temperature: Annotated[Number, Field(ge=0, le=2)] | None = Field(None, description="randomness")
     top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
-    top_k: Annotated[Integer, Field(ge=0, le=100_000)] | None = None
+    top_k: Annotated[int, Field(strict=True, ge=0, le=100_000), _WHOLE] | None = None
     min_p: Annotated[Number, Field(ge=0, le=1)] | None = None
-    max_tokens: Annotated[Integer, Field(ge=1, le=2**31 - 1)] | None = None
-    max_completion_tokens: Annotated[Integer, Field(ge=1, le=2**31 - 1)] | None = None
-    stop: (
-        Annotated[
-            list[Annotated[str, Field(min_length=1, max_length=1024)]],
-            BeforeValidator(_one_or_many),
-            Field(max_length=MAX_STOPS),
-        ]
-        | None
-    ) = None
-    seed: Annotated[Integer, Field(ge=-(2**63), le=2**63 - 1)] | None = None
-    n: Annotated[Integer, Field(ge=1, le=128)] | None = None
+    max_tokens: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), _WHOLE] | None = Field(
+        None, description="most tokens to generate"
+    )
+    max_completion_tokens: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), _WHOLE] | None = Field(
+        None, description="the newer name of max_tokens; it wins"
+    )
+    stop: _Stops | None = Field(None, description="texts that end the answer; they are not part of it")
+    seed: Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1), _WHOLE] | None = None
+    n: Annotated[int, Field(strict=True, ge=1, le=128), _WHOLE] | None = Field(
+        None, description="answers to give, at most the engine's slots"
+    )
     presence_penalty: Annotated[Number, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[Number, Field(ge=-2, le=2)] | None = None
-    logit_bias: dict[Annotated[str, Field(pattern=r"^\d{1,9}$")], Annotated[Number, Field(ge=-100, le=100)]] | None = Field(
-        None, max_length=1024
-    )
+    logit_bias: _Biases | None = Field(None, description="what is added to the logits of tokens")
     logprobs: Flag | None = None
-    top_logprobs: Annotated[Integer, Field(ge=0, le=20)] | None = None
-    tools: list[Tool] | None = Field(None, max_length=MAX_TOOLS)
-    tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
+    top_logprobs: Annotated[int, Field(strict=True, ge=0, le=20), _WHOLE] | None = Field(None, description="needs logprobs")
+    tools: _Tools | None = None
+    tool_choice: Literal["none", "auto", "required"] | NamedTool | None = Field(
+        None, description="needs tools, save none and auto"
+    )
     parallel_tool_calls: Flag | None = None
     response_format: Annotated[PlainFormat | SchemaFormat, Field(discriminator="type")] | None = None
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
-    modalities: list[Literal["text"]] | None = None
-
-    @model_validator(mode="after")
-    def _consistent(self) -> ChatBody:
-        if self.top_logprobs is not None and not self.logprobs:
-            raise ValueError("top_logprobs needs logprobs to be true")
-        if self.tool_choice not in (None, "none", "auto") and not self.tools:
-            raise ValueError("tool_choice needs tools")
-        return self
+    modalities: _Modalities | None = None

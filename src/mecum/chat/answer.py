@@ -17,9 +17,9 @@ from mecum.chat import budget, tools
 from mecum.chat.checks import check_abilities
 from mecum.chat.gate import Gate, Place
 from mecum.chat.messages import text_of
-from mecum.chat.prompt import assemble
+from mecum.chat.prompt import assemble, complete
 from mecum.chat.request import ChatRequest
-from mecum.engine.base import Engine, Model, Reply
+from mecum.engine.base import Engine, Model
 from mecum.engine.queue import Queue
 from mecum.errors import ContextTooLong, EngineDown, ModelLoading, ModelNotFound
 from mecum.knowledge import Library
@@ -68,12 +68,14 @@ class Chat:
         prompt, reading = tools.adapt(self._prompt(request, role, model, messages), model.traits)
         prompt, dropped = await self._fit(prompt, request, model)
         await ticket.turn()
-        reply = await self._engine.chat(prompt)
+        reply = await self._engine.chat(complete(prompt, model.traits))
         held.push_async_callback(reply.aclose)
+        batches = aiter(reply)
+        if reading:
+            held.push_async_callback((batches := tools.read(reply, reading)).aclose)
         return Answer(
-            reply,
+            batches,
             place=place,
-            reading=reading,
             model=self._named(model.name) or model,
             requested=request.model,
             retrieval=retrieval,
@@ -121,19 +123,19 @@ class Chat:
 
     async def _fit(self, prompt: Prompt, request: ChatRequest, model: Model) -> tuple[Prompt, int]:
         """Return the prompt with what fits the context, and how many messages had to go."""
-        tokens = await self._engine.count(prompt)
+        tokens = await self._count(prompt, model)
         if tokens is None or model.context is None:
             return prompt, 0  # the engine cannot tell: it will refuse what does not fit
         dropped = 0
         if request.truncation == "auto":
             limit = budget.prompt_limit(model.context, prompt.sampling.max_tokens)
-            prompt, tokens, dropped = await self._truncate(prompt, tokens, limit)
+            prompt, tokens, dropped = await self._truncate(prompt, tokens, limit, model)
         if tokens >= model.context:
             raise ContextTooLong(prompt_tokens=tokens, context=model.context)
         most = budget.room(model.context, tokens, prompt.sampling.max_tokens)
         return replace(prompt, sampling=replace(prompt.sampling, max_tokens=most)), dropped
 
-    async def _truncate(self, prompt: Prompt, tokens: int, limit: int) -> tuple[Prompt, int, int]:
+    async def _truncate(self, prompt: Prompt, tokens: int, limit: int, model: Model) -> tuple[Prompt, int, int]:
         """Drop as few of the oldest turns as make the prompt fit `limit`: a binary search over the places to cut."""
         cuts = budget.droppable(prompt.messages)
         low, high, best = 0, len(cuts) - 1, (prompt, tokens, 0)
@@ -142,11 +144,14 @@ class Chat:
         while low <= high:
             middle = (low + high) // 2
             shorter = replace(prompt, messages=budget.drop(prompt.messages, cuts[middle]))
-            size = await self._engine.count(shorter) or 0
+            size = await self._count(shorter, model) or 0
             if size <= limit or middle == len(cuts) - 1:
                 best = (shorter, size, cuts[middle])
             low, high = (low, middle - 1) if size <= limit else (middle + 1, high)
         return best
+
+    async def _count(self, prompt: Prompt, model: Model) -> int | None:
+        return await self._engine.count(complete(prompt, model.traits))
 
 
 class Answer:
@@ -157,10 +162,9 @@ class Answer:
 
     def __init__(
         self,
-        reply: Reply,
+        batches: AsyncIterator[Sequence[Delta]],
         *,
         place: Place,
-        reading: tools.Reading | None,
         model: Model,
         requested: str | None,
         retrieval: Retrieval | None,
@@ -173,7 +177,7 @@ class Answer:
         self.fell_back_from = requested if requested and requested not in (model.name, ROLE_DEFAULT) else None
         self.retrieval = retrieval
         self.dropped = dropped
-        self._next = (tools.read(reply, reading) if reading else aiter(reply)).__anext__
+        self._next = batches.__anext__
         self._place = place
         self._held = AsyncExitStack()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mecum.chat.request import ChatRequest
+from mecum.chat.schema import check_schema
 from mecum.engine.base import Model
 from mecum.errors import UnsupportedParameter
 
@@ -23,6 +24,18 @@ def check_abilities(request: ChatRequest, model: Model) -> None:
         raise UnsupportedParameter(message, param="response_format")
     if sampling.tools and sampling.logprobs:
         raise UnsupportedParameter("logprobs cannot be combined with tools.", param="logprobs")
+    if not model.traits.every_schema:
+        _check_schemas(request, model)
+
+
+def _check_schemas(request: ChatRequest, model: Model) -> None:
+    sampling = request.sampling
+    if schema := (sampling.response_format or {}).get("json_schema"):
+        check_schema(schema["schema"], "response_format.json_schema.schema")
+    if model.traits.tools or sampling.tool_choice in (None, "auto", "none"):
+        return
+    for index, tool in enumerate(sampling.tools):  # a forced call is forced by a schema (`mecum.chat.tools`)
+        check_schema(tool["function"].get("parameters") or {}, f"tools.{index}.function.parameters")
 
 
 def _has_image(message: object) -> bool:

@@ -94,21 +94,22 @@ class Place:
         if self._interrupted:
             raise _draining()
         task = self._waiting = asyncio.current_task()
+        asked = task.cancelling() if task else 0
         try:
             return await call()
         except asyncio.CancelledError:
             # Ours, and only ours, is turned into an error; a client that left cancels as usual.
-            if not self.interrupted or task is None or task.uncancel():
+            if not self.interrupted or task is None or task.uncancel() > asked:
                 raise
             raise _draining() from None
         finally:
             self._waiting = None
 
     def interrupt(self) -> None:
-        """End the present wait, and any later one."""
-        self._interrupted = True
-        if self._waiting:
+        """End the present wait, and any later one. Once is enough: another cancellation would pass for a foreign one."""
+        if self._waiting and not self._interrupted:
             self._waiting.cancel()
+        self._interrupted = True
 
     def leave(self) -> None:
         """Leave the gate. Safe to call more than once."""

@@ -17,18 +17,20 @@ Content = str | tuple[Json, ...] | None
 
 
 def normalise(messages: Iterable[Message], traits: Traits) -> tuple[Message, ...]:
-    """Return the messages in an order and a form that the model's template takes."""
+    """Return the messages in an order that the model's template takes, the system message first if there is one."""
     turns = list(messages)
-    system = _joined(turn.content for turn in takewhile(_is_system, turns))
-    leading = sum(1 for _ in takewhile(_is_system, turns))
-    turns = _place_late_systems(turns[leading:])
+    system = list(takewhile(_is_system, turns))
+    turns = _place_late_systems(turns[len(system) :])
     if traits.alternation:
         turns = _merge_neighbours(turns)
-    if system is None:
-        return tuple(turns)
-    if traits.system_role:
-        return (Message("system", system), *turns)
-    return tuple(_before_next_user(turns, 0, system))
+    return (*([_merged(system)] if system else ()), *turns)
+
+
+def fold_system(messages: tuple[Message, ...], traits: Traits) -> tuple[Message, ...]:
+    """Return the messages with the system message in front of the first user turn, where the template has no such role."""
+    if traits.system_role or not messages or not _is_system(messages[0]):
+        return messages
+    return tuple(_before_next_user(list(messages[1:]), 0, messages[0].content))
 
 
 def _is_system(message: Message) -> bool:
@@ -37,10 +39,17 @@ def _is_system(message: Message) -> bool:
 
 def _place_late_systems(turns: list[Message]) -> list[Message]:
     """Put each later system message in front of the next user turn; without one, in front of the last, or as one."""
-    while (at := next((i for i, turn in enumerate(turns) if _is_system(turn)), None)) is not None:
-        late = turns[at].content
-        turns = _before_next_user(turns[:at] + turns[at + 1 :], at, late)
-    return turns
+    placed: list[Message] = []
+    late: list[Content] = []
+    for turn in turns:
+        if _is_system(turn):
+            late.append(turn.content)
+        elif late and turn.role == "user":
+            placed.append(replace(turn, content=join(*late, turn.content)))
+            late.clear()
+        else:
+            placed.append(turn)
+    return _before_next_user(placed, len(placed), join(*late)) if late else placed
 
 
 def _before_next_user(turns: list[Message], start: int, content: Content) -> list[Message]:
@@ -53,33 +62,32 @@ def _before_next_user(turns: list[Message], start: int, content: Content) -> lis
 
 
 def _merge_neighbours(turns: list[Message]) -> list[Message]:
-    merged: list[Message] = []
+    runs: list[list[Message]] = []
     for turn in turns:
-        if merged and _mergeable(merged[-1], turn):
-            merged[-1] = replace(turn, content=join(merged[-1].content, turn.content))
+        if runs and _mergeable(runs[-1][-1], turn):
+            runs[-1].append(turn)
         else:
-            merged.append(turn)
-    return merged
+            runs.append([turn])
+    return list(map(_merged, runs))
 
 
 def _mergeable(one: Message, other: Message) -> bool:
     return one.role == other.role and one.role in ("user", "assistant") and not (one.tool_calls or other.tool_calls)
 
 
-def _joined(contents: Iterable[Content]) -> Content:
-    whole: Content = None
-    for content in contents:
-        whole = join(whole, content)
-    return whole
+def _merged(turns: list[Message]) -> Message:
+    return replace(turns[-1], content=join(*(turn.content for turn in turns)))
 
 
-def join(one: Content, other: Content) -> Content:
-    """Return two contents as one, a blank line between texts; parts stay parts."""
-    if not one or not other:
-        return one or other
-    if isinstance(one, str) and isinstance(other, str):
-        return f"{one}\n\n{other}"
-    return (*_parts(one), *_parts(other))
+def join(*contents: Content) -> Content:
+    """Return contents as one, a blank line between texts; parts stay parts."""
+    filled = [content for content in contents if content]
+    texts = [content for content in filled if isinstance(content, str)]
+    if not filled:
+        return next((content for content in contents if content is not None), None)
+    if len(texts) == len(filled):
+        return "\n\n".join(texts)
+    return tuple(part for content in filled for part in _parts(content))
 
 
 def _parts(content: str | tuple[Json, ...]) -> tuple[Json, ...]:

@@ -6,13 +6,23 @@ turn, so that the engine's prompt cache keeps all before the last user turn.
 
 from __future__ import annotations
 
-from mecum.chat.messages import normalise
+from dataclasses import replace
+
+from mecum.chat.messages import fold_system, normalise
 from mecum.chat.tools import flatten
 from mecum.engine.base import Traits
-from mecum.types import Message, Role
+from mecum.types import Message, Prompt, Role
 
 
 def assemble(role: Role | None, messages: tuple[Message, ...], traits: Traits) -> tuple[Message, ...]:
-    """Return the messages for the engine: the role's prompt, then the caller's turns, as the template takes them."""
+    """Return the role's prompt, then the caller's turns, in an order that the template takes.
+
+    The system message still stands alone, so that nothing that shortens the chat can drop it: `complete` comes last.
+    """
     persona = (Message("system", role.system_prompt),) if role and role.system_prompt else ()
     return normalise((*persona, *flatten(messages, traits)), traits)
+
+
+def complete(prompt: Prompt, traits: Traits) -> Prompt:
+    """Return the prompt as the engine is to have it."""
+    return replace(prompt, messages=fold_system(prompt.messages, traits))

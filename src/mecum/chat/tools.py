@@ -4,15 +4,15 @@ Such a template drops `tools` and `tool_choice` without a word (`rulings.md` 7),
 there are, and read the call out of the text. Where a call is forced, a JSON schema forces the text to be one. Templates
 that know tools are left to the engine.
 
-Invariant: a text that is no call reaches the client unchanged, and a call reaches it as `tool_calls` and nothing else,
-however the engine cuts the text into deltas (`tests/chat/test_tools.py` cuts it at every place).
+Invariant: a text that is no call reaches the client unchanged, and calls reach it as `tool_calls` and nothing else, however
+the engine cuts the text into deltas (`tests/chat/test_tools.py` cuts it at every place).
 """
 
 from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import orjson
@@ -23,8 +23,7 @@ from mecum.errors import InvalidRequest
 from mecum.types import Delta, FinishReason, Json, Message, Prompt
 
 MAX_HEAD = 400  # characters within which a call has named its tool; a longer text that begins with "{" is text
-_HEAD = re.compile(r'\s*\{\s*"name"\s*:\s*("(?:[^"\\]|\\.)*")\s*,\s*"arguments"\s*:\s*')
-_TAIL = re.compile(r"\s*\}?\s*$")
+_HEAD = re.compile(r'\s*\{\s*"name"\s*:\s*"([^"\\]*)"\s*,\s*"arguments"\s*:\s*(?=\S)')
 _INSTRUCTION = """You can call these tools:
 {tools}
 To call one, answer with nothing but JSON of this form: {{"name": "…", "arguments": {{…}}}}"""
@@ -32,10 +31,9 @@ To call one, answer with nothing but JSON of this form: {{"name": "…", "argume
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """How the text is to be read: the tools' names, and whether it must be a call."""
+    """How the text is to be read: what has the form of a call is one if its name is among these."""
 
     names: frozenset[str]
-    forced: bool
 
 
 def flatten(messages: tuple[Message, ...], traits: Traits) -> tuple[Message, ...]:
@@ -52,44 +50,42 @@ def adapt(prompt: Prompt, traits: Traits) -> tuple[Prompt, Reading | None]:
     if traits.tools:
         return prompt, None
     tools = _offered(prompt)
+    sampling = replace(prompt.sampling, tools=(), tool_choice=None, parallel_tool_calls=None)
     if not tools:
-        return replace(prompt, sampling=replace(prompt.sampling, tools=(), tool_choice=None)), None
-    forced = prompt.sampling.tool_choice not in (None, "auto")
-    sampling = replace(
-        prompt.sampling,
-        tools=(),
-        tool_choice=None,
-        response_format=_call_format(tools) if forced else prompt.sampling.response_format,
-    )
+        return replace(prompt, sampling=sampling), None
+    if prompt.sampling.tool_choice not in (None, "auto"):
+        sampling = replace(sampling, response_format=_call_format(tools))
     adapted = replace(prompt, messages=_instructed(prompt.messages, tools, traits), sampling=sampling)
-    return adapted, Reading(frozenset(tool["name"] for tool in tools), forced)
+    return adapted, Reading(frozenset(tool["name"] for tool in tools))
 
 
-async def read(reply: Reply, reading: Reading) -> AsyncIterator[Sequence[Delta]]:
+async def read(reply: Reply, reading: Reading) -> AsyncGenerator[Sequence[Delta], None]:
     """Yield the reply's batches with calls in place of the text that makes them."""
     readers: dict[int, _Reader] = {}
     async for batch in reply:
         read_batch: list[Delta] = []
         for delta in batch:
-            if delta.usage or (delta.content is None and delta.finish_reason is None):
-                read_batch.append(delta)
-            else:
-                reader = readers.setdefault(delta.choice, _Reader(reading, delta.choice))
-                read_batch += reader.read(delta)
+            reader = readers.setdefault(delta.choice, _Reader(reading, delta.choice))
+            read_batch += reader.read(delta)
         if read_batch:
             yield read_batch
 
 
 class _Reader:
-    """Reads one choice. Its text is undecided, then either a text or a call."""
+    """Reads one choice: undecided at first, then a text to its end, or one call after the other."""
 
     def __init__(self, reading: Reading, choice: int) -> None:
         self._reading = reading
         self._choice = choice
         self._held = ""
-        self._kind: str | None = None
+        self._is_text = False
+        self._call: _Call | None = None  # the one that is being read
+        self._calls = 0
 
     def read(self, delta: Delta) -> Iterator[Delta]:
+        other = delta._replace(content=None, finish_reason=None)
+        if other != Delta(choice=self._choice) or other == delta:
+            yield other
         if delta.content:
             self._held += delta.content
             yield from self._advance()
@@ -97,41 +93,77 @@ class _Reader:
             yield from self._finish(delta.finish_reason)
 
     def _advance(self) -> Iterator[Delta]:
-        if self._kind is None:
-            yield from self._decide()
-        if self._kind == "text":
-            yield from self._release(len(self._held), as_call=False)
-        elif self._kind == "call":  # the last brace closes the call, not its arguments
-            tail = _TAIL.search(self._held)
-            yield from self._release(tail.start() if tail else len(self._held), as_call=True)
+        while self._held and (call := self._call or (yield from self._begin())):
+            arguments, behind = call.read(self._held)
+            if arguments:
+                yield self._piece(function={"arguments": arguments})
+            self._held = behind or ""
+            if behind is not None:
+                self._call = None
+        if self._is_text:
+            yield from self._say()
 
-    def _decide(self) -> Iterator[Delta]:
+    def _begin(self) -> Generator[Delta, None, _Call | None]:
+        """Decide whether a call begins here; one that does is said, and returned."""
+        head = None if self._is_text else _HEAD.match(self._held)
+        if head and head[1] in self._reading.names:
+            self._held = self._held[head.end() :]
+            self._call = _Call()
+            self._calls += 1
+            function = {"name": head[1], "arguments": ""}
+            yield self._piece(id=f"call_{secrets.token_hex(12)}", type="function", function=function)
+            return self._call
         start = self._held.lstrip()
-        if head := _HEAD.match(self._held):
-            name = orjson.loads(head[1])
-            self._kind = "call" if name in self._reading.names else "text"
-            if self._kind == "call":
-                self._held = self._held[head.end() :]
-                function = {"name": name, "arguments": ""}
-                yield self._call(id=f"call_{secrets.token_hex(12)}", type="function", function=function)
-        elif (start and start[0] != "{") or len(start) > MAX_HEAD:
-            self._kind = "text"
+        if head or (start and start[0] != "{") or len(start) > MAX_HEAD:
+            self._is_text = True
+        return None
 
-    def _release(self, end: int, *, as_call: bool) -> Iterator[Delta]:
-        piece, self._held = self._held[:end], self._held[end:]
-        if piece:
-            yield self._call(function={"arguments": piece}) if as_call else Delta(piece, self._choice)
+    def _say(self) -> Iterator[Delta]:
+        piece, self._held = self._held, ""
+        if piece and not self._calls:  # what a model still says behind a call is no part of it
+            yield Delta(piece, self._choice)
 
     def _finish(self, reason: FinishReason) -> Iterator[Delta]:
-        if self._kind == "call":
-            yield from self._release(len(self._held.rstrip().removesuffix("}").rstrip()), as_call=True)
-            yield Delta(choice=self._choice, finish_reason="tool_calls" if reason == "stop" else reason)
-        else:
-            yield from self._release(len(self._held), as_call=False)
-            yield Delta(choice=self._choice, finish_reason=reason)
+        yield from self._say()
+        yield Delta(choice=self._choice, finish_reason="tool_calls" if self._calls and reason == "stop" else reason)
 
-    def _call(self, **fields: object) -> Delta:
-        return Delta(choice=self._choice, tool_calls=[{"index": 0, **fields}])
+    def _piece(self, **fields: object) -> Delta:
+        return Delta(choice=self._choice, tool_calls=[{"index": self._calls - 1, **fields}])
+
+
+class _Call:
+    """Reads a call from its arguments to the brace that closes it."""
+
+    def __init__(self) -> None:
+        self._depth = 1
+        self._quoted = False
+        self._escaped = False
+        self._ended = False  # the arguments are complete
+
+    def read(self, text: str) -> tuple[str, str | None]:
+        """Return what of the text belongs to the arguments, and what stands behind the call (None: it goes on)."""
+        arguments: list[str] = []
+        for position, character in enumerate(text):
+            self._step(character)
+            if self._depth == 0:
+                return "".join(arguments), text[position + 1 :]
+            if not self._ended:
+                arguments.append(character)
+            self._ended |= self._depth == 1 and not self._quoted and character in "}]"
+        return "".join(arguments), None
+
+    def _step(self, character: str) -> None:
+        if self._escaped:
+            self._escaped = False
+        elif self._quoted:
+            self._escaped = character == "\\"
+            self._quoted = character != '"'
+        elif character in "{[":
+            self._depth += 1
+        elif character in "}]":
+            self._depth -= 1
+        else:
+            self._quoted = character == '"'
 
 
 def _offered(prompt: Prompt) -> list[Json]:
@@ -153,17 +185,16 @@ def _call_format(tools: list[Json]) -> Json:
     """Return the response_format that allows nothing but a call of one of the tools."""
     definitions: Json = {}
     calls = [_call_schema(tool, definitions) for tool in tools]
-    schema = calls[0] if len(calls) == 1 else {"anyOf": calls}
-    if definitions:
-        schema = {**schema, "$defs": definitions}
+    schema = {**(calls[0] if len(calls) == 1 else {"anyOf": calls}), **definitions}
     return {"type": "json_schema", "json_schema": {"name": "tool_call", "schema": schema}}
 
 
 def _call_schema(tool: Json, definitions: Json) -> Json:
     parameters: Json = dict(tool.get("parameters") or {"type": "object"})
-    for name, definition in (parameters.pop("$defs", None) or {}).items():  # "#/$defs/…" is looked up at the root
-        if definitions.setdefault(name, definition) != definition:
-            raise InvalidRequest(f"Two tools define different '$defs/{name}'. Rename one.", param="tools")
+    for keyword in ("$defs", "definitions"):  # what they hold is looked up at the root
+        for name, definition in (parameters.pop(keyword, None) or {}).items():
+            if definitions.setdefault(keyword, {}).setdefault(name, definition) != definition:
+                raise InvalidRequest(f"Two tools define different '{keyword}/{name}'. Rename one.", param="tools")
     return {
         "type": "object",
         "properties": {"name": {"const": tool["name"]}, "arguments": parameters},
@@ -183,11 +214,12 @@ def _instructed(messages: tuple[Message, ...], tools: list[Json], traits: Traits
 def _as_text(message: Message) -> Message:
     """Return past calls and results as plain turns, in the form that the instruction asks for."""
     if message.tool_calls:
-        calls = "\n".join(
-            f'{{"name": {orjson.dumps(call["function"]["name"]).decode()}, "arguments": {call["function"]["arguments"]}}}'
-            for call in message.tool_calls
-        )
+        calls = "\n".join(_call_text(call["function"]) for call in message.tool_calls)
         return replace(message, content=join(message.content, calls), tool_calls=())
     if message.role == "tool":
         return Message("user", f"The tool's result:\n{text_of(message)}")
     return message
+
+
+def _call_text(function: Json) -> str:
+    return f'{{"name": {orjson.dumps(function["name"]).decode()}, "arguments": {function["arguments"] or "{}"}}}'

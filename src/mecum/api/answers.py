@@ -1,0 +1,147 @@
+"""The bodies that mecum answers with, as JSON schemas for `/openapi.json`: `sse`, `status` and `errors` write them.
+
+`tests/api/test_openapi.py` holds real answers against them.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from mecum.types import Json
+
+_STRING: Final = {"type": "string"}
+_INTEGER: Final = {"type": "integer"}
+_COUNT: Final = {"type": "integer", "minimum": 0}
+_OPTIONAL_STRING: Final = {"type": ["string", "null"]}
+_FINISH: Final = ["stop", "length", "tool_calls", "content_filter"]
+
+
+def _object(required: Json, optional: Json | None = None, **more: Any) -> Json:
+    return {"type": "object", "required": list(required), "properties": {**required, **(optional or {})}, **more}
+
+
+def _list(items: Json) -> Json:
+    return {"type": "array", "items": items}
+
+
+def _ref(name: str) -> Json:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+_LOGPROBS = {"type": ["object", "null"], "properties": {"content": _list({"type": "object"})}}
+_FUNCTION = _object({}, {"name": _STRING, "arguments": _STRING})
+_CALL = _object({"id": _STRING, "type": {"const": "function"}, "function": _FUNCTION})
+_CALL_PIECE = _object({"index": _COUNT}, {"id": _STRING, "type": {"const": "function"}, "function": _FUNCTION})
+_MESSAGE = _object(
+    {"role": {"const": "assistant"}, "content": _OPTIONAL_STRING, "refusal": {"type": "null"}},
+    {"reasoning_content": _STRING, "tool_calls": _list(_CALL)},
+)
+_DELTA = _object(
+    {},
+    {
+        "role": {"const": "assistant"},
+        "content": _STRING,
+        "reasoning_content": _STRING,
+        "tool_calls": _list(_CALL_PIECE),
+    },
+)
+_CHOICE = _object(
+    {"index": _COUNT, "message": _MESSAGE, "logprobs": _LOGPROBS, "finish_reason": {"enum": _FINISH}},
+)
+_PIECE = _object(
+    {"index": _COUNT, "delta": _DELTA, "logprobs": _LOGPROBS, "finish_reason": {"enum": [*_FINISH, None]}},
+)
+_USAGE = _object(
+    {
+        "prompt_tokens": _COUNT,
+        "completion_tokens": _COUNT,
+        "total_tokens": _COUNT,
+        "prompt_tokens_details": _object({"cached_tokens": _COUNT}),
+    },
+    description="in a stream on its last chunk, or on one of its own where stream_options.include_usage asks for it",
+)
+_RETRIEVAL = _object(
+    {
+        "status": {"enum": ["ok", "empty"]},
+        "mode": {"enum": ["hybrid", "keyword"]},
+        "query": _STRING,
+        "k": _COUNT,
+        "ms": {"type": "number"},
+    },
+    description="when the user's documents were searched",
+)
+_BESIDES: Json = {
+    "sources": {**_list({"type": "object"}), "description": "the passages that the answer rests on"},
+    "retrieval": _RETRIEVAL,
+    "truncation": _object({"dropped_messages": _COUNT}),
+}
+
+
+def _answer(kind: str, choice: Json, **fields: Json) -> Json:
+    required = {
+        "id": _STRING,
+        "object": {"const": kind},
+        "created": {"type": "integer", "description": "seconds since 1970"},
+        "model": {"type": "string", "description": "the model that answers"},
+        "system_fingerprint": {"type": "string", "description": "changes when the same request could give another text"},
+        "choices": _list(choice),
+    }
+    return _object({**required, **fields}, _BESIDES)
+
+
+_CHUNK = _answer("chat.completion.chunk", _PIECE)
+_CHUNK["properties"]["usage"] = _ref("Usage")
+
+_HEALTH = _object(
+    {
+        "status": {"type": "string", "description": "ok, draining, or the engine's state"},
+        "version": _STRING,
+        "uptime": {"type": "number", "description": "seconds"},
+        "engine": _object(
+            {
+                "state": {"enum": ["starting", "ready", "restarting", "failed", "stopped"]},
+                "kind": _STRING,
+                "version": _STRING,
+                "restarts": _COUNT,
+                "reason": _OPTIONAL_STRING,
+            }
+        ),
+        "model": {"anyOf": [_ref("Model"), {"type": "null"}]},
+        "queue": _object({"working": _COUNT, "waiting": _COUNT}),
+    }
+)
+
+SCHEMAS: Json = {
+    "ChatCompletion": _answer("chat.completion", _CHOICE, usage=_ref("Usage")),
+    "ChatChunk": _CHUNK,
+    "Usage": _USAGE,
+    "Model": _object(
+        {"id": _STRING, "object": {"const": "model"}, "created": _INTEGER, "owned_by": _STRING},
+        {"context_length": {"type": ["integer", "null"]}, "slots": _INTEGER, "size": {"type": ["integer", "null"]}},
+    ),
+    "ModelList": _object({"object": {"const": "list"}, "data": _list(_ref("Model"))}),
+    "Alive": _object({"status": {"const": "ok"}}),
+    "Health": _object({"success": {"const": True}, "code": {"const": 0}, "message": {"const": "success"}, "data": _HEALTH}),
+    "Error": _object(
+        {
+            "success": {"const": False},
+            "message": _STRING,
+            "code": {"type": "integer", "description": "the HTTP status"},
+            "error": _object({"message": _STRING, "type": _STRING, "param": _OPTIONAL_STRING, "code": _OPTIONAL_STRING}),
+        },
+        description="Both contracts in one: the Local Chat API's fields, and OpenAI's `error`.",
+    ),
+}
+
+REQUEST_EXAMPLE: Json = {
+    "messages": [
+        {"role": "system", "content": "You are a helpful assistant."},
+        {"role": "user", "content": "Tell me about artificial intelligence."},
+    ],
+    "stream": True,
+}
+STREAM_EXAMPLE: Final = (
+    'data: {"id": "chatcmpl-123", "object": "chat.completion.chunk", "created": 1677652288, "model": "gpt-3.5-turbo", '
+    '"system_fingerprint": "fp_44709d6fcb", "choices": [{"index": 0, "delta": {"content": "Hello"}, "logprobs": null, '
+    '"finish_reason": null}]}\n\ndata: [DONE]\n\n'
+)

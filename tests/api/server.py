@@ -1,0 +1,153 @@
+"""The API on a real socket, run by uvicorn as the program runs it, around a scripted engine that remembers its prompts.
+
+Invariant: leaving `serving` ends the server, and no request of a test may still be at work then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+import uvicorn
+import uvloop
+
+from mecum.api.urls import create_api
+from mecum.app.protocol import protocol_factory
+from mecum.chat.answer import Chat
+from mecum.chat.gate import Gate
+from mecum.engine.queue import Queue
+from mecum.engine.scripted import Scripted, ScriptedReply
+from mecum.knowledge import EmptyLibrary
+from mecum.roles import NoRoles
+from mecum.settings.schema import ServerSettings
+from mecum.types import Prompt
+
+T = TypeVar("T")
+
+
+class Recording(Scripted):
+    """The scripted engine, with all that it was asked."""
+
+    def __init__(self, *, slots: int = 4) -> None:
+        super().__init__(slots=slots)
+        self.prompts: list[Prompt] = []
+
+    async def chat(self, prompt: Prompt) -> ScriptedReply:
+        self.prompts.append(prompt)
+        return await super().chat(prompt)
+
+
+@dataclass
+class Running:
+    """A server that listens on `url`, and its parts. Their plain counters may be read from the test's thread."""
+
+    port: int
+    engine: Recording
+    gate: Gate
+    queue: Queue
+    loop: asyncio.AbstractEventLoop
+    stalls: list[float] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run something in the server's loop."""
+        return asyncio.run_coroutine_threadsafe(work, self.loop).result(30)
+
+    def tasks(self) -> int:
+        """Return how many tasks the server's loop has, besides the one that counts."""
+
+        async def count() -> int:
+            return len(asyncio.all_tasks()) - 1
+
+        return self.run(count())
+
+    @property
+    def idle(self) -> bool:
+        """Whether no request is at work, waits, or holds anything."""
+        parts = (self.engine.open_replies, self.queue.working, self.queue.waiting, self.gate.inside)
+        return parts == (0, 0, 0, 0)
+
+
+@contextmanager
+def serving(
+    *, slots: int = 4, waiting: int = 64, queue_timeout: float = 30, send_buffer: int | None = None, **settings: Any
+) -> Iterator[Running]:
+    """Serve the API with these settings of the server, in a thread with a loop of its own.
+
+    `send_buffer` bounds what the kernel holds for a client that does not read, in bytes.
+    """
+    engine, gate = Recording(slots=slots), Gate()
+    queue = Queue(lambda: slots, waiting=waiting, timeout=queue_timeout)
+    chat = Chat(engine=engine, queue=queue, roles=NoRoles(), library=EmptyLibrary(), gate=gate, ready_timeout=5)
+    server_settings = ServerSettings(**settings)
+    app = create_api(chat=chat, engine=engine, gate=gate, queue=queue, settings=server_settings)
+    config = uvicorn.Config(
+        app,
+        http=cast("type[asyncio.Protocol]", protocol_factory(server_settings.head_timeout)),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=1,
+    )
+    server = uvicorn.Server(config)
+    running: list[Running] = []
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        if send_buffer:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+
+        async def serve() -> None:
+            await engine.start()
+            running.append(Running(listener.getsockname()[1], engine, gate, queue, asyncio.get_running_loop()))
+            lag = asyncio.create_task(_measure(running[0].stalls))
+            await server.serve(sockets=[listener])
+            lag.cancel()
+
+        thread = threading.Thread(target=lambda: _run(serve()))
+        thread.start()
+        try:
+            wait_until(lambda: server.started, 10)
+            yield running[0]
+            wait_until(lambda: running[0].idle, 5)
+        finally:
+            server.should_exit = True
+            thread.join(10)
+        assert not thread.is_alive()
+
+
+def wait_until(met: Callable[[], bool], timeout: float) -> None:
+    """Wait until something is so.
+
+    Raises:
+        AssertionError: it did not come true in time.
+    """
+    deadline = time.monotonic() + timeout
+    while not met():
+        assert time.monotonic() < deadline, f"not so within {timeout} s"
+        time.sleep(0.005)
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(work)
+
+
+async def _measure(stalls: list[float]) -> None:
+    """Note each time that the loop came back to us later than it should: by how many seconds."""
+    loop, step = asyncio.get_running_loop(), 0.01
+    while True:
+        due = loop.time() + step
+        await asyncio.sleep(step)
+        if (late := loop.time() - due) > step:
+            stalls.append(late)
