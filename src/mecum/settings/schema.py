@@ -12,11 +12,18 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 Port = Annotated[int, Field(ge=0, le=65535)]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Address = Annotated[
+    str,
+    Field(
+        pattern=r"^https?://[^/\s]+\S*$",
+        json_schema_extra={"allowed": "an address that begins with http:// or https://"},
+    ),
+]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
 
 class ServerSettings(_Section):
@@ -24,10 +31,11 @@ class ServerSettings(_Section):
 
     host: str = Field("localhost", description="address to listen on; localhost is 127.0.0.1 and, where there is one, ::1")
     port: Port = Field(8002, description="port to listen on; 0 takes a free one")
-    public_url: str | None = Field(None, description="address that links in answers begin with; else the request's Host")
+    public_url: Address | None = Field(None, description="address that links in answers begin with; else the request's Host")
     allowed_hosts: tuple[str, ...] = Field((), description="names, besides localhost, that a Host header may carry")
     allowed_origins: tuple[str, ...] = Field((), description="web origins that may call the API from a browser")
     max_body_mb: Annotated[float, Field(gt=0, le=1024)] = Field(4, description="largest chat request, in MiB")
+    head_timeout: Seconds = Field(10, description="longest time that a request's headers may take to arrive")
     body_timeout: Seconds = Field(30, description="longest time that a request's body may take to arrive")
     header_wait: Seconds = Field(2, description="longest wait for a true status before a stream's headers are sent")
     keepalive: Seconds = Field(10, description="a silent stream gets a comment line this often")
@@ -38,21 +46,36 @@ class EngineSettings(_Section):
     """What generates the text: llama.cpp in a child of ours, or an OpenAI-compatible server elsewhere."""
 
     model: str | None = Field(None, description="GGUF file, or the name of one in MECUM_HOME/models; else the starter model")
-    base_url: str | None = Field(None, description="an OpenAI-compatible server to use instead, such as http://127.0.0.1:8000/v1")
+    base_url: Address | None = Field(
+        None, description="an OpenAI-compatible server to use instead, such as http://127.0.0.1:8000/v1"
+    )
     api_key: SecretStr | None = Field(None, description="the key that base_url asks for")
     upstream_model: str | None = Field(None, description="which of base_url's models is the default; else its first")
     binary: Path | None = Field(None, description="a llama-server program to run instead of the built-in llama.cpp")
     scripted: bool = Field(default=False, description="a deterministic engine without a model, for tests and demos")
-    slots: Annotated[int, Field(ge=1, le=256)] | None = Field(None, description="requests worked on at once; else by memory, at most 4")
-    context: Annotated[int, Field(ge=256)] | None = Field(None, description="tokens that one request may use; else the model's own, if memory allows")
-    threads: Annotated[int, Field(ge=1, le=512)] | None = Field(None, description="threads that compute; else the physical cores")
-    gpu_layers: Annotated[int, Field(ge=-1)] = Field(-1, description="layers put on a GPU, where there is one; -1 means all that fit")
-    batch: Annotated[int, Field(ge=32, le=4096)] = Field(128, description="prompt tokens computed in one go; more is not faster here, and stalls other streams")
+    slots: Annotated[int, Field(ge=1, le=256)] | None = Field(
+        None, description="requests worked on at once; else by memory, at most 4"
+    )
+    context: Annotated[int, Field(ge=256)] | None = Field(
+        None, description="tokens that one request may use; else the model's own, if memory allows"
+    )
+    threads: Annotated[int, Field(ge=1, le=512)] | None = Field(
+        None, description="threads that compute; else the physical cores"
+    )
+    gpu_layers: Annotated[int, Field(ge=-1)] = Field(
+        -1, description="layers put on a GPU, where there is one; -1 means all that fit"
+    )
+    batch: Annotated[int, Field(ge=32, le=4096)] = Field(
+        128, description="prompt tokens computed in one go; more is not faster here, and stalls other streams"
+    )
     concurrency: Annotated[int, Field(ge=1, le=4096)] = Field(32, description="requests sent to base_url at once")
     queue: Annotated[int, Field(ge=0, le=100_000)] = Field(64, description="requests that may wait for their turn")
     queue_timeout: Seconds = Field(120, description="longest wait for a turn")
     start_timeout: Seconds = Field(60, description="longest time without progress while a model loads")
-    silence_timeout: Seconds = Field(60, description="an engine that says nothing for this long in the middle of its work is taken for stuck")
+    silence_timeout: Seconds | None = Field(
+        None,
+        description="an engine silent for this long at work is taken for stuck; else 60, with base_url 300",
+    )
 
 
 class LogSettings(_Section):

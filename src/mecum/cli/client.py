@@ -1,0 +1,123 @@
+"""Asks a running mecum server, over the same route as every other client.
+
+Invariant: what the server says went wrong becomes one of `mecum.errors`, here and nowhere else; an answer that ends
+without its `[DONE]` is an error, never taken for a whole one (`tests/cli/test_client.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import aiohttp
+import orjson
+
+from mecum.app.home import Running
+from mecum.cli.question import Piece, Pieces, Question
+from mecum.errors import Busy, EngineBroke, EngineError, InvalidRequest, MecumError, NotFound
+from mecum.types import Json
+
+_SILENCE = 120  # seconds; the server says something every `server.keepalive` seconds
+_CONNECT = 5  # seconds, on this machine
+
+
+async def ask(server: Running, question: Question) -> Pieces:
+    """Yield the pieces of the server's answer.
+
+    Raises:
+        MecumError: the server refuses, is gone, or breaks off.
+    """
+    timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT, sock_read=_SILENCE)
+    headers = {"Authorization": f"Bearer {server.token}", "Accept": "text/event-stream"}
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
+            session.post(f"{server.url}/api/kernel2/chat", json=body_of(question), allow_redirects=False) as response,
+        ):
+            if response.status != 200:
+                raise _error(response.status, await response.read())
+            instead = "x-model-requested" in response.headers
+            async for event in _events(response.content):
+                yield _piece(event)._replace(instead=event.get("model") if instead else None)
+                instead = False
+    except (aiohttp.ClientConnectionError, TimeoutError) as error:
+        raise _gone(server) from error
+    except aiohttp.ClientPayloadError as error:
+        raise _broke_off() from error
+
+
+def body_of(question: Question) -> Json:
+    """Return the request's body (`POST /api/kernel2/chat`)."""
+    messages = [{"role": "system", "content": question.system}] if question.system else []
+    messages.append({"role": "user", "content": question.text})
+    metadata = {"role_id": question.role_id, "enable_l0_retrieval": question.retrieval}
+    body = {
+        "messages": messages,
+        "stream": True,
+        "metadata": {name: value for name, value in metadata.items() if value is not None},
+        "model": question.model,
+        "max_tokens": question.max_tokens,
+        "temperature": question.temperature,
+    }
+    return {name: value for name, value in body.items() if value is not None}
+
+
+async def _events(content: aiohttp.StreamReader) -> AsyncIterator[Json]:
+    """Yield the events up to `[DONE]`. Lines may be longer than aiohttp's own reader of lines allows."""
+    rest, done = b"", False
+    async for data in content.iter_any():  # to its end, or the server would take us for a client that left
+        *lines, rest = (rest + data).split(b"\n")
+        for line in lines:
+            done = done or line == b"data: [DONE]"
+            if line.startswith(b"data: ") and not done:
+                yield _parsed(line.removeprefix(b"data: "))
+    if not done:
+        raise _broke_off()
+
+
+def _piece(event: Json) -> Piece:
+    if "error" in event:
+        raise error_of(event)
+    choice: Json = next(iter(event.get("choices") or ()), {})
+    delta = choice.get("delta") or {}
+    return Piece(
+        text=delta.get("content") or "",
+        finish_reason=choice.get("finish_reason"),
+        sources=tuple(event.get("sources") or ()),
+    )
+
+
+def _error(status: int, data: bytes) -> MecumError:
+    try:
+        return error_of(_parsed(data))
+    except EngineBroke:
+        return MecumError(f"The server answered with status {status}, and not as mecum does.")
+
+
+def error_of(body: Json) -> MecumError:
+    """Return the error that a body or an event of the server names."""
+    message, status = str(body.get("message") or "The server gave no reason."), body.get("code")
+    if status == 404:
+        return NotFound(message)
+    if status in (400, 413, 415):
+        return InvalidRequest(message)
+    if status in (429, 503):
+        return Busy(message)
+    return EngineError(message) if status == 502 else MecumError(message)
+
+
+def _parsed(data: bytes) -> Json:
+    try:
+        parsed = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        parsed = None
+    if not isinstance(parsed, dict):
+        raise EngineBroke("The server sent something that is not an answer.")
+    return parsed
+
+
+def _broke_off() -> EngineBroke:
+    return EngineBroke("The server broke off in the middle of its answer.")
+
+
+def _gone(server: Running) -> MecumError:
+    return MecumError(f"The mecum server with process id {server.pid} does not answer at {server.url}.")

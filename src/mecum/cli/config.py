@@ -1,0 +1,57 @@
+"""`mecum config`: the settings in effect, each with where it came from. Secrets are masked (`tests/cli/test_config.py`)."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mecum.cli.terminal import say
+from mecum.settings.load import Loaded, load, show
+
+
+def show_config(flags: Mapping[str, Any], config: Path | None, *, as_json: bool) -> None:
+    """Print the settings: as a table, or as one JSON object."""
+    loaded = load(flags, os.environ, config=config)
+    values = _values(loaded)
+    if as_json:
+        rows = {name: {"value": value, "origin": loaded.origins[name]} for name, value in values.items()}
+        say(json.dumps({"file": loaded.file and str(loaded.file), "settings": rows}, indent=2))
+    elif sys.stdout.isatty():
+        _table(loaded, values)
+    else:
+        for name, value in values.items():
+            say(f"{name:<24} {_text(value):<24} {loaded.origins[name]}")
+
+
+def _values(loaded: Loaded) -> dict[str, Any]:
+    """Return each value by dotted name, as JSON has it; a set secret is asterisks."""
+    tree = loaded.settings.model_dump(mode="json")
+    sections = {name: value if isinstance(value, dict) else {"": value} for name, value in tree.items()}
+    flat = {f"{section}.{key}".rstrip("."): value for section, keys in sections.items() for key, value in keys.items()}
+    return {name: show(value) if isinstance(value, str) else value for name, value in flat.items()}
+
+
+def _text(value: Any) -> str:
+    if value is None or value == []:
+        return "-"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ", ".join(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _table(loaded: Loaded, values: Mapping[str, Any]) -> None:
+    table = Table("setting", "value", "from", caption=f"file: {loaded.file or 'none'}", caption_justify="left")
+    for name, value in values.items():
+        origin = loaded.origins[name]
+        table.add_row(name, Text(_text(value)), Text(origin), style="dim" if origin == "default" else None)
+    Console().print(table)

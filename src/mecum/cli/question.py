@@ -1,0 +1,49 @@
+"""A question from the command line, and the pieces of its answer, from wherever it comes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from mecum.types import Json
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What is asked. None: whatever the server, or the role, has as its default."""
+
+    text: str
+    system: str | None = None
+    model: str | None = None
+    role_id: str | None = None
+    max_tokens: int | None = None
+    temperature: float | None = None
+    docs: bool | None = None
+
+    @property
+    def retrieval(self) -> bool | None:
+        """Whether to look into the documents: as asked, else as the role has it, else yes."""
+        return True if self.docs is None and self.role_id is None else self.docs
+
+
+class Piece(NamedTuple):
+    """Something new of an answer. `sources` are as in the wire format; `instead` is the model that stood in for another."""
+
+    text: str = ""
+    finish_reason: str | None = None
+    sources: tuple[Json, ...] = ()
+    instead: str | None = None
+
+
+Pieces = AsyncGenerator[Piece, None]
+
+
+def combined(text: str, piped: str) -> str:
+    """Return the question with what was piped in after it, fenced by more backticks than it contains in a row."""
+    if not (text and piped):
+        return text or piped
+    longest = max((len(run) for run in re.findall(r"`+", piped)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{text}\n\n{fence}\n{piped}\n{fence}"

@@ -1,0 +1,80 @@
+"""`mecum serve`: settings, logging, the start-up screen, and then the server's life (`mecum.app.server`)."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from mecum import __version__
+from mecum.app.build import App
+from mecum.app.listen import Listening
+from mecum.app.server import run
+from mecum.cli.terminal import say_if_heard
+from mecum.engine.base import Model
+from mecum.observe.log import configure
+from mecum.settings.load import load, show
+from mecum.settings.schema import Settings
+
+_STARTER = (
+    "The starter model is small: good to see that all works, weak in its answers. "
+    "Give a better one: mecum serve --model FILE.gguf"
+)
+
+
+def serve(flags: Mapping[str, Any], config: Path | None) -> None:
+    """Run the server until a signal.
+
+    Raises:
+        StartError: it cannot start.
+    """
+    settings = load(flags, os.environ, config=config).settings
+    configure(settings.log.level, settings.log.format)
+    run(settings, on_listening=_show)
+
+
+def _show(app: App, listening: Listening) -> None:
+    lines = list(screen(app.settings, app.engine.status().models, listening.url))
+    if sys.stdout.isatty():
+        console = Console(highlight=False, soft_wrap=True)  # a command that is copied must be one line
+        for label, value in lines:
+            console.print(Text.assemble((_padded(label), "bold cyan"), value))
+    else:
+        say_if_heard("\n".join(_padded(label) + value for label, value in lines))
+
+
+def _padded(label: str) -> str:
+    return f"  {label:<9}" if label else ""
+
+
+def screen(settings: Settings, models: tuple[Model, ...], url: str) -> Iterator[tuple[str, str]]:
+    """Yield the start-up screen line by line: a label, empty for a line without one, and a text."""
+    body = '{"messages": [{"role": "user", "content": "Hello!"}]}'
+    yield "", f"mecum {__version__}"
+    yield "address", f"{url} (this machine only)"
+    yield "model", _model(settings, models)
+    yield "data", str(settings.home)
+    yield "try", f"curl -N {url}/api/kernel2/chat -H 'Content-Type: application/json' -d '{body}'"
+    yield "clients", f"OpenAI's, with base_url {url}/v1 and any API key; all routes: {url}/docs"
+    yield "stop", "Ctrl-C"
+    if not (settings.engine.model or settings.engine.base_url or settings.engine.scripted):
+        yield "", _STARTER
+
+
+def _model(settings: Settings, models: tuple[Model, ...]) -> str:
+    where = f" at {show(settings.engine.base_url)}" if settings.engine.base_url else ""
+    if not models:
+        return f"not known yet{where}"
+    model = models[0]
+    facts = [
+        model.name + where,
+        f"{model.size / 1e6:,.0f} MB" if model.size else "",
+        f"context of {model.context:,} tokens" if model.context else "",
+        f"{model.slots} at once",
+    ]
+    return ", ".join(fact for fact in facts if fact)
