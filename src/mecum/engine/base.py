@@ -13,12 +13,13 @@ State = Literal["starting", "ready", "restarting", "failed", "stopped"]
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """What a model's chat template can express; the messages are normalised to it (`mecum.chat.messages`)."""
+    """What a model's chat template and engine can express; the messages are normalised to it (`mecum.chat.messages`)."""
 
     system_role: bool = True
     alternation: bool = False  # the template refuses two user or two assistant turns in a row
     tools: bool = True
     images: bool = False
+    every_schema: bool = False  # the engine itself honours or refuses every keyword of a JSON schema
 
 
 @dataclass(frozen=True, slots=True)

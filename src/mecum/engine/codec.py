@@ -1,7 +1,8 @@
 """Our values to OpenAI's JSON and back: a Prompt becomes a request body, a chunk's JSON becomes Deltas.
 
-Invariant: whatever a server's chunks look like, what comes out keeps the rules of `Reply`: a finish for each choice, the
-usage at most once and last, tool calls with `index`, `id`, `type` and name first and arguments after.
+Invariants (`tests/engine/test_codec.py`): whatever a server's chunks look like, what comes out keeps the rules of `Reply`: a
+finish for each choice, the usage at most once and last, tool calls with `index`, `id`, `type` and name first and arguments
+after. What is no chunk, or has a field of the wrong type, is `EngineBroke`, never another exception.
 Source: https://platform.openai.com/docs/api-reference/chat/streaming.
 """
 
@@ -9,14 +10,16 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from typing import Any, Final
+from dataclasses import dataclass, field
+from typing import Any, Final, TypeVar
 
 import orjson
 
 from mecum.engine.foreign import stream_error
-from mecum.errors import EngineBroke
+from mecum.errors import EngineBroke, MecumError
 from mecum.types import Delta, FinishReason, Json, Message, Prompt, Usage
 
+T = TypeVar("T")
 DONE: Final = b"[DONE]"
 _FINISH: Final[dict[str, FinishReason]] = {
     "stop": "stop",
@@ -31,12 +34,10 @@ _BROKEN: Final = ("error", "abort")  # vLLM's words for an answer that it gave u
 def encode(prompt: Prompt) -> Json:
     """Return the body of a streaming chat request. What the prompt leaves open is left out."""
     sampling = {
-        field.name: value
-        for field in dataclasses.fields(prompt.sampling)
-        if (value := getattr(prompt.sampling, field.name)) not in (None, (), False)
+        option.name: value
+        for option in dataclasses.fields(prompt.sampling)
+        if (value := getattr(prompt.sampling, option.name)) != option.default
     }
-    if sampling["n"] == 1:
-        del sampling["n"]
     return {
         "model": prompt.model,
         "messages": [encode_message(message) for message in prompt.messages],
@@ -58,89 +59,138 @@ def encode_message(message: Message) -> Json:
 class Decoder:
     """Turns the payloads of one answer's events into Deltas, and knows whether the answer is whole.
 
-    `fingerprint` is what the server called its `system_fingerprint`, once a chunk has come.
+    `choices` is how many were asked for. `fingerprint` is what the server called its `system_fingerprint`, once a chunk has
+    come. `failure` is what is wrong with the next payload: what came before it, perhaps in the same read, is passed on.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, choices: int = 1) -> None:
         self.fingerprint: str | None = None
         self.done = False
-        self._choices: dict[int, bool] = {}  # seen choices, and whether each is finished
-        self._calls: set[tuple[int, int]] = set()
+        self.failure: MecumError | None = None
+        self._asked = choices
+        self._choices: dict[int, _Choice] = {}
         self._usage: Usage | None = None
 
     def feed(self, payloads: list[bytes]) -> list[Delta]:
         """Return the deltas of these payloads; the usage is kept for `end`.
 
         Raises:
-            EngineBroke: a payload is not a chunk.
-            MecumError: a payload is an error, mapped as `foreign` does.
+            EngineBroke: the first payload that says anything is not a chunk.
+            MecumError: it is an error, mapped as `foreign` does.
         """
         deltas: list[Delta] = []
-        for payload in payloads:
-            if payload == DONE:
-                self.done = True
-                break
-            self._chunk(_parse(payload), deltas)
+        try:
+            for payload in payloads:
+                if payload.startswith(DONE):
+                    self.done = True
+                    break
+                self._chunk(_parse(payload), deltas)
+        except MecumError as error:
+            if not deltas:
+                raise
+            self.failure = error
         return deltas
 
     def end(self) -> list[Delta]:
         """Return what is owed at the end: a finish where a server only said [DONE], then the usage.
 
         Raises:
-            EngineBroke: the stream was cut off.
+            EngineBroke: the stream was cut off, or lacks a choice.
+            MecumError: its `failure`.
         """
-        unfinished = [index for index, finished in self._choices.items() if not finished]
-        if not self._choices or (unfinished and not self.done):
+        if self.failure:
+            raise self.failure
+        unfinished = [index for index, choice in self._choices.items() if not choice.finished]
+        missing = len(self._choices) < self._asked
+        if not self._choices or (not self.done and (unfinished or missing)):
             raise EngineBroke("The engine broke off before its answer was finished.")
-        deltas = [Delta(choice=index, finish_reason=self._reason(index, "stop")) for index in unfinished]
+        if missing:
+            raise EngineBroke(f"The engine gave fewer answers than the {self._asked} that were asked for (n).")
+        deltas = [Delta(choice=index, finish_reason=self._choices[index].reason("stop")) for index in unfinished]
         return [*deltas, Delta(usage=self._usage)] if self._usage else deltas
 
     def _chunk(self, chunk: Json, deltas: list[Delta]) -> None:
         if error := chunk.get("error"):
             raise stream_error(error)
         if self.fingerprint is None:
-            self.fingerprint = chunk.get("system_fingerprint") or ""
-        for choice in chunk.get("choices") or ():
-            self._choice(choice, deltas)
+            self.fingerprint = _as(str, chunk.get("system_fingerprint"))
+        for choice in _as(list, chunk.get("choices")):
+            self._piece(_as(dict, choice), deltas)
         if usage := chunk.get("usage"):
             self._usage = _usage(usage)  # some servers send a running total with every chunk: the last one counts
 
-    def _choice(self, choice: Json, deltas: list[Delta]) -> None:
-        index = choice.get("index") or 0
-        piece = choice.get("delta") or {}
-        content, reason = piece.get("content"), choice.get("finish_reason")
-        reasoning = piece.get("reasoning_content") or piece.get("reasoning")
-        if index not in self._choices:
-            self._choices[index] = False
-        if content or reasoning:
-            deltas.append(Delta(content or None, index, reasoning or None, None, choice.get("logprobs")))
-        if calls := piece.get("tool_calls"):
-            deltas += [Delta(choice=index, tool_calls=[call]) for call in self._tool_calls(index, calls)]
-        if reason and not self._choices[index]:
-            if reason in _BROKEN:
-                raise EngineBroke("The engine gave the answer up.")
-            self._choices[index] = True
-            deltas.append(Delta(choice=index, finish_reason=self._reason(index, reason)))
+    def _piece(self, piece: Json, deltas: list[Delta]) -> None:
+        index = _as(int, piece.get("index"))
+        choice = self._choices.get(index) or self._choices.setdefault(index, _Choice())
+        new = _as(dict, piece.get("delta"))
+        content = new.get("content") or new.get("refusal")
+        reasoning = new.get("reasoning_content") or new.get("reasoning")
+        logprobs = _logprobs(piece.get("logprobs"))
+        if content or reasoning or logprobs:
+            deltas.append(Delta(_as(str, content) or None, index, _as(str, reasoning) or None, None, logprobs))
+        if calls := new.get("tool_calls"):
+            deltas += [
+                Delta(choice=index, tool_calls=[part]) for call in _as(list, calls) for part in choice.call(_as(dict, call))
+            ]
+        if (reason := piece.get("finish_reason")) and not choice.finished:
+            choice.finished = True
+            deltas.append(Delta(choice=index, finish_reason=choice.reason(_as(str, reason))))
 
-    def _reason(self, index: int, reason: str) -> FinishReason:
-        known = _FINISH.get(reason, "stop")
-        called = any(choice == index for choice, _ in self._calls)
-        return "tool_calls" if called and known == "stop" else known
 
-    def _tool_calls(self, index: int, calls: list[Json]) -> list[Json]:
+@dataclass(slots=True)
+class _Choice:
+    """What is known of one choice so far. `calls` are the server's own index and id of each tool call."""
+
+    finished: bool = False
+    calls: list[tuple[int | None, str]] = field(default_factory=list)
+
+    def reason(self, said: str) -> FinishReason:
+        if said in _BROKEN:
+            raise EngineBroke("The engine gave the answer up.")
+        known = _FINISH.get(said, "stop")
+        return "tool_calls" if self.calls and known == "stop" else known
+
+    def call(self, call: Json) -> list[Json]:
+        """Return a piece of a tool call as the protocol has it: the start first, if it is one, then arguments."""
+        function = _as(dict, call.get("function"))
+        name, arguments = _as(str, function.get("name")), function.get("arguments")
+        index, ident = _index(call), _as(str, call.get("id"))
+        number = self._known(index, ident, name)
         pieces: list[Json] = []
-        for position, call in enumerate(calls):
-            number = call.get("index", position)
-            function = call.get("function") or {}
-            if (index, number) not in self._calls:
-                self._calls.add((index, number))
-                name = {"name": function.get("name") or "", "arguments": ""}
-                ident = call.get("id") or f"call_{secrets.token_hex(12)}"
-                pieces.append({"index": number, "id": ident, "type": "function", "function": name})
-            if arguments := function.get("arguments"):
-                text = arguments if isinstance(arguments, str) else orjson.dumps(arguments).decode()
-                pieces.append({"index": number, "function": {"arguments": text}})
+        if number is None:
+            number = len(self.calls)
+            self.calls.append((index, ident))
+            start = {"name": name, "arguments": ""}
+            ident = ident or f"call_{secrets.token_hex(12)}"
+            pieces.append({"index": number, "id": ident, "type": "function", "function": start})
+        if arguments:
+            pieces.append({"index": number, "function": {"arguments": _json_text(arguments)}})
         return pieces
+
+    def _known(self, index: int | None, ident: str, name: str) -> int | None:
+        """Return which call a piece goes on with, None if it begins one.
+
+        Servers number their calls, or only give ids, or neither; some number all of them 0, some give every piece a new
+        id. What holds for all is that a piece with a name begins a call, unless index or id say that it is the same.
+        """
+        if not self.calls:
+            return None
+        same_index = [number for number, (i, _) in enumerate(self.calls) if index is not None and i == index]
+        same_id = [number for number, (_, d) in enumerate(self.calls) if ident and d == ident]
+        if same_id and (same_index or index is None):
+            return same_id[-1]
+        if not name:
+            return (same_index or [len(self.calls) - 1])[-1]
+        return same_index[-1] if same_index and not ident else None
+
+
+def _as(kind: type[T], value: object) -> T:
+    """Return a field of a chunk as what it must be; null and empty values are an empty one."""
+    if isinstance(value, kind):
+        return value
+    if value:
+        raise EngineBroke(f"The engine sent a chunk with a field of the wrong type ({kind.__name__} expected).")
+    return kind()
 
 
 def _parse(payload: bytes) -> Json:
@@ -153,10 +203,32 @@ def _parse(payload: bytes) -> Json:
     return chunk
 
 
-def _usage(usage: Json) -> Usage:
-    details = usage.get("prompt_tokens_details") or {}
+def _index(call: Json) -> int | None:
+    return None if call.get("index") is None else _as(int, call["index"])
+
+
+def _json_text(value: object) -> str:
+    """Return arguments as text; some servers send them as an object."""
+    if isinstance(value, str):
+        return value
+    try:
+        return orjson.dumps(value).decode()
+    except orjson.JSONEncodeError:
+        raise EngineBroke("The engine sent a tool call whose arguments are nested too deep.") from None
+
+
+def _logprobs(value: object) -> Json | None:
+    if not value:
+        return None
+    logprobs = _as(dict, value)
+    return logprobs if _as(list, logprobs.get("content")) else None
+
+
+def _usage(value: object) -> Usage:
+    usage = _as(dict, value)
+    details = _as(dict, usage.get("prompt_tokens_details"))
     return Usage(
-        prompt_tokens=usage.get("prompt_tokens") or 0,
-        completion_tokens=usage.get("completion_tokens") or 0,
-        cached_tokens=details.get("cached_tokens") or 0,
+        prompt_tokens=_as(int, usage.get("prompt_tokens")),
+        completion_tokens=_as(int, usage.get("completion_tokens")),
+        cached_tokens=_as(int, details.get("cached_tokens")),
     )

@@ -18,11 +18,13 @@ import orjson
 from mecum.engine.codec import Decoder, encode
 from mecum.engine.events import EventParser
 from mecum.engine.foreign import refuse
-from mecum.errors import EngineBroke, EngineDown, EngineError, NotFound
+from mecum.errors import Busy, EngineBroke, EngineDown, EngineRefused, MecumError, RouteMissing
 from mecum.types import Delta, Json, Prompt
 
 T = TypeVar("T")
 CONNECT_TIMEOUT = 5  # seconds
+REFUSAL_TIMEOUT = 5  # seconds that the body of an error may take
+MAX_BODY = 16 * 1024 * 1024  # bytes that are read of an answer that is no stream
 READ_BUFFER = 1024 * 1024  # bytes that one read may bring; everything that has arrived comes in one batch
 
 
@@ -47,9 +49,12 @@ class Connection:
         self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._unix_socket = unix_socket
         self._chat_path = f"{prefix}/chat/completions"
+        # Where tokens of a chat are counted, and the field with the number: llama.cpp, vLLM.
+        self._counters = {f"{self._chat_path}/input_tokens": "input_tokens"} | ({} if llama else {"/tokenize": "count"})
         self._llama = llama
         self._silence = silence_timeout
         self._session: aiohttp.ClientSession | None = None
+        self._closed = False
 
     async def get(self, path: str, *, timeout: float = 5) -> Json:
         """Return a JSON answer.
@@ -67,14 +72,19 @@ class Connection:
     async def count(self, prompt: Prompt) -> int | None:
         """Return the prompt's tokens with the model's template, or None where the server has no route for that."""
         body = {name: value for name, value in encode(prompt).items() if name in ("model", "messages", "tools")}
-        try:
-            answer = await self.post(f"{self._chat_path}/input_tokens", body)
-        except (NotFound, EngineError) as error:
-            if self._llama or isinstance(error, EngineDown):
-                raise
-            return None
-        tokens = answer.get("input_tokens")
-        return tokens if isinstance(tokens, int) else None
+        for path, field in tuple(self._counters.items()):
+            try:
+                tokens = (await self.post(path, body)).get(field)
+            except RouteMissing:
+                tokens = None
+            except MecumError as error:
+                if self._llama or isinstance(error, EngineDown | Busy):
+                    raise
+                continue  # whatever it is, the chat itself will tell
+            if isinstance(tokens, int):
+                return tokens
+            self._counters.pop(path, None)  # not asked again: it would carry every prompt twice
+        return None
 
     async def chat(self, prompt: Prompt) -> StreamReply:
         """Open an answer. Returns once the server has sent its first event, so that what it refuses is raised here."""
@@ -83,10 +93,10 @@ class Connection:
             body |= {"return_progress": True, "cache_prompt": prompt.cache}
         timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_TIMEOUT, sock_read=self._silence)
         response = await _reached(lambda: self._request("POST", self._chat_path, body, timeout))
-        reply = StreamReply(response)
+        reply = StreamReply(response, choices=prompt.sampling.n)
         try:
             if response.status != 200:
-                refuse(response.status, await _reached(response.read), response.headers)
+                refuse(response.status, await _reached(lambda: _refusal(response)), response.headers)
             await reply.begin()
         except BaseException:
             await reply.aclose()
@@ -94,7 +104,8 @@ class Connection:
         return reply
 
     async def aclose(self) -> None:
-        """Close every connection."""
+        """Close every connection. What is asked afterwards is `EngineDown`."""
+        self._closed = True
         if self._session:
             await self._session.close()
 
@@ -103,7 +114,7 @@ class Connection:
 
         async def exchange() -> tuple[aiohttp.ClientResponse, bytes]:
             async with await self._request(method, path, body, limits) as response:
-                return response, await response.read()
+                return response, await _body(response)
 
         response, content = await _reached(exchange)
         if response.status != 200:
@@ -122,8 +133,9 @@ class Connection:
         )
 
     def _opened(self) -> aiohttp.ClientSession:
-        # Made on first use: aiohttp wants a running loop.
-        if self._session is None:
+        if self._closed:
+            raise EngineDown("The connection to the engine was closed.")
+        if self._session is None:  # made on first use: aiohttp wants a running loop
             fresh = not self._root.startswith("https:")
             connector = (
                 aiohttp.UnixConnector(str(self._unix_socket), limit=0, force_close=True)
@@ -143,12 +155,15 @@ class Connection:
 class StreamReply:
     """A streaming answer of a server: batches of Deltas, each what one read brought (`mecum.engine.base.Reply`)."""
 
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, *, choices: int) -> None:
         self._response = response
         self._parser = EventParser()
-        self._decoder = Decoder()
+        self._decoder = Decoder(choices)
         self._first: list[Delta] = []
         self._ended = False
+        connection = response.connection
+        if connection is not None and connection.protocol is not None and connection.protocol.closed is not None:
+            connection.protocol.closed.add_done_callback(self._lost)
 
     @property
     def fingerprint(self) -> str | None:
@@ -158,7 +173,8 @@ class StreamReply:
     async def begin(self) -> None:
         """Read until the first event: an error that comes as an event is raised here, not in the middle."""
         while self._decoder.fingerprint is None and not self._ended:
-            self._first += await self._read()
+            batch = await self._read()
+            self._first += batch
 
     def __aiter__(self) -> AsyncIterator[Sequence[Delta]]:
         return self
@@ -175,9 +191,19 @@ class StreamReply:
     async def aclose(self) -> None:
         """Close the connection, which stops the server's work."""
         self._ended = True
+        self._first = []
         self._response.close()
 
+    def _lost(self, closed: asyncio.Future[None]) -> None:
+        """Wake the reader when the connection is gone: aiohttp does not, after a bad chunk or when its session is closed."""
+        closed.exception()  # seen
+        content = self._response.content
+        if not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ServerDisconnectedError())
+
     async def _read(self) -> list[Delta]:
+        if self._decoder.failure:
+            raise self._decoder.failure
         data = await _reached(self._response.content.readany)
         batch = self._decoder.feed(self._parser.feed(data) if data else self._parser.end())
         if not data or self._decoder.done:
@@ -194,8 +220,25 @@ async def _reached(call: Callable[[], Awaitable[T]]) -> T:
         raise EngineDown("The engine does not answer.") from None
     except aiohttp.ClientConnectorError as error:
         raise EngineDown(f"The engine cannot be reached ({error.os_error.strerror or 'no connection'}).") from None
-    except (aiohttp.ClientError, ConnectionError, asyncio.IncompleteReadError) as error:
+    except aiohttp.InvalidURL:
+        raise EngineRefused("The engine's address cannot be understood. Check engine.base_url.") from None
+    except aiohttp.ClientResponseError:
+        raise EngineBroke("The engine sent an answer that is not HTTP.") from None
+    except (aiohttp.ClientError, ConnectionError, RuntimeError) as error:  # RuntimeError: a connection that we closed
         raise EngineDown(f"The connection to the engine broke ({type(error).__name__}).") from None
+
+
+async def _refusal(response: aiohttp.ClientResponse) -> bytes:
+    async with asyncio.timeout(REFUSAL_TIMEOUT):
+        return await _body(response)
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """Return a body, or as much of it as `MAX_BODY` allows: a longer one is no answer that we know."""
+    body = bytearray()
+    while len(body) < MAX_BODY and (data := await response.content.readany()):
+        body += data
+    return bytes(body)
 
 
 def _json_object(content: bytes) -> Json:

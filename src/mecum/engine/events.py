@@ -10,6 +10,7 @@ from __future__ import annotations
 from mecum.errors import EngineBroke
 
 MAX_EVENT = 16 * 1024 * 1024  # bytes; a longer event is nonsense, and would grow in memory without end
+_BOM = b"\xef\xbb\xbf"  # may stand in front of a stream
 
 
 class EventParser:
@@ -48,5 +49,5 @@ class EventParser:
 def _payload(event: bytes) -> bytes | None:
     if event.startswith(b"data: ") and b"\n" not in event:  # every event of every server we know
         return event[6:]
-    lines = [line[5:].removeprefix(b" ") for line in event.split(b"\n") if line.startswith(b"data:")]
+    lines = [line[5:].removeprefix(b" ") for line in event.removeprefix(_BOM).split(b"\n") if line.startswith(b"data:")]
     return b"\n".join(lines) if lines else None

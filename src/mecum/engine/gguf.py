@@ -8,9 +8,8 @@ Source: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md.
 
 from __future__ import annotations
 
-import re
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -91,6 +90,8 @@ def read(path: Path) -> Header:
         BadModel: the file cannot be read, is no GGUF, is cut off, or contradicts itself.
     """
     try:
+        if path.exists() and not path.is_file():  # a pipe or a device would block, or never end
+            raise BadModel(f"The model {path} is not a file.")
         with path.open("rb", buffering=0) as file:
             return _Reader(path, file).header()
     except OSError as error:
@@ -144,7 +145,10 @@ class _Reader:
         kind = self._u32(key)
         if kind == _STRING:
             size = self._length(key)
-            return self._take(size, key).decode("utf-8", "replace") if size <= MAX_TEXT else self._skip(size, key)
+            if size <= MAX_TEXT:
+                return self._take(size, key).decode("utf-8", "replace")
+            self._skip(size, key)
+            return None
         return self._array(key) if kind == _ARRAY else self._scalar(kind, key)
 
     def _scalar(self, kind: int, key: str) -> bool | int | float:
@@ -155,11 +159,13 @@ class _Reader:
     def _array(self, key: str) -> Value | None:
         kind, count = self._u32(key), self._u64(key)
         if kind == _STRING:
-            return self._skip_texts(count, key)
+            self._skip_texts(count, key)
+            return None
         shape = self._shape(kind, key)
         self._within(count * shape.size, key)
         if count > MAX_LIST:
-            return self._skip(count * shape.size, key)
+            self._skip(count * shape.size, key)
+            return None
         return tuple(item for (item,) in shape.iter_unpack(self._take(count * shape.size, key)))
 
     def _shape(self, kind: int, key: str) -> struct.Struct:

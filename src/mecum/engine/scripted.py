@@ -22,16 +22,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import AsyncGenerator, AsyncIterator, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 import orjson
 
 from mecum.engine.base import Model, Status
 from mecum.errors import ContextTooLong, EngineBroke, EngineDown, InvalidRequest, MecumError, ModelLoading, QueueFull
-from mecum.types import Delta, FinishReason, Json, Message, Prompt, Usage
+from mecum.types import Delta, FinishReason, Json, Message, Prompt, Sampling, Usage
 
 CONTEXT = 8192  # words
+_BEFORE = ("silent", "refuse")  # what happens before an answer begins
 _WORD = re.compile(r"\s*\S+|\s+$")
 _DIRECTIVE = re.compile(r"^!(\w+)(?: (.*))?$")
 
@@ -96,7 +97,7 @@ class ScriptedReply:
         self._engine = engine
         self._prompt = prompt
         self._script = script
-        self._usage = Usage(prompt_tokens=prompt_tokens, completion_tokens=0)
+        self._prompt_tokens = prompt_tokens
         self._delay = delay
         self._deltas = self._play()
         self._open = True
@@ -116,49 +117,67 @@ class ScriptedReply:
         await self._deltas.aclose()
 
     async def _play(self) -> AsyncGenerator[Delta, None]:
+        # One asynchronous generator around plain ones: those inside another would outlive its end.
+        completion_tokens = 0
         for choice in range(self._prompt.sampling.n):
-            async for delta in self._choice():
-                yield delta._replace(choice=choice)
-        yield Delta(usage=self._usage)
+            said = _Choice(self._prompt.sampling, self._script, self._delay)
+            for step in said.play():
+                if isinstance(step, Delta):
+                    yield step._replace(choice=choice)
+                else:
+                    await asyncio.sleep(step)
+            completion_tokens += said.tokens
+        yield Delta(usage=Usage(self._prompt_tokens, completion_tokens))
 
-    async def _choice(self) -> AsyncIterator[Delta]:
-        finish: FinishReason = "stop"
-        calls = 0
+
+class _Choice:
+    """One choice of an answer. `tokens` counts what it has said."""
+
+    def __init__(self, sampling: Sampling, script: list[_Step], delay: float) -> None:
+        self._sampling = sampling
+        self._script = script
+        self._delay = delay
+        self._calls = 0
+        self.tokens = 0
+
+    def play(self) -> Iterator[Delta | float]:
+        """Yield the deltas, and between them how long to be silent, in seconds."""
+        finish: FinishReason | None = None
         for step in self._script:
-            if step.name == "wait":
-                await asyncio.sleep(float(step.value))
-            elif step.name == "pause":
-                self._delay = float(step.value)
-            elif step.name == "break":
-                raise EngineBroke("The scripted engine broke off.")
-            elif step.name == "finish":
+            if step.name == "finish":
                 finish = step.value  # type: ignore[assignment] # a script may try nonsense
-            elif step.name == "tool":
-                finish = "tool_calls"
-                for delta in _tool(calls, step.value):
-                    yield delta
-                calls += 1
-            else:
-                async for delta in self._text(step):
-                    yield delta
-                    if delta.finish_reason:
-                        return
-        yield Delta(finish_reason=finish)
+            elif (ended := (yield from self._step(step))) is not None:
+                yield Delta(finish_reason=ended)
+                return
+        yield Delta(finish_reason=finish or ("tool_calls" if self._calls else "stop"))
 
-    async def _text(self, step: _Step) -> AsyncIterator[Delta]:
+    def _step(self, step: _Step) -> Generator[Delta | float, None, FinishReason | None]:
+        """Play one step; return the finish, if it is the last."""
+        if step.name == "wait":
+            yield float(step.value)
+        elif step.name == "pause":
+            self._delay = float(step.value)
+        elif step.name == "break":
+            raise EngineBroke("The scripted engine broke off.")
+        elif step.name == "tool":
+            yield from _tool(self._calls, step.value)
+            self._calls += 1
+        elif step.name not in _BEFORE:
+            return (yield from self._text(step))
+        return None
+
+    def _text(self, step: _Step) -> Generator[Delta | float, None, FinishReason | None]:
         """Say a step's text piece by piece, within max_tokens and up to the first stop string."""
-        sampling = self._prompt.sampling
+        sampling = self._sampling
         text, stopped = _cut(_said(step), sampling.stop)
         for piece in _pieces(step, text):
-            if sampling.max_tokens is not None and self._usage.completion_tokens >= sampling.max_tokens:
-                yield Delta(finish_reason="length")
-                return
-            self._usage = replace(self._usage, completion_tokens=self._usage.completion_tokens + 1)
-            await asyncio.sleep(self._delay)
+            if sampling.max_tokens is not None and self.tokens >= sampling.max_tokens:
+                return "length"
+            self.tokens += 1
+            yield self._delay
             logprobs = _logprobs(piece, sampling.top_logprobs or 0) if sampling.logprobs else None
             yield Delta(reasoning=piece) if step.name == "reason" else Delta(content=piece, logprobs=logprobs)
-        if stopped:
-            yield Delta(finish_reason="stop")
+        return "stop" if stopped else None
 
 
 def _script(prompt: Prompt) -> list[_Step]:

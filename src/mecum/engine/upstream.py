@@ -7,18 +7,28 @@ What the server's `/models` tells (context length) is used; what it does not tel
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import logging
 import time
 from dataclasses import replace
+from typing import TypeVar
 
-from mecum.engine.base import Model, State, Status
+from mecum.engine.base import Model, State, Status, Traits
 from mecum.engine.connection import Connection, StreamReply
-from mecum.errors import EngineDown, EngineError, MecumError, NotFound
+from mecum.errors import (
+    EngineDown,
+    EngineError,
+    EngineRefused,
+    InvalidRequest,
+    MecumError,
+    ModelLoading,
+    NotFound,
+    RouteMissing,
+)
 from mecum.settings.schema import EngineSettings
 from mecum.types import Json, Prompt
 
+T = TypeVar("T", bound=MecumError)
 log = logging.getLogger(__name__)
 REFRESH = 30  # seconds between looks at a server that answers
 RETRY = 2  # seconds between looks at one that does not
@@ -34,7 +44,7 @@ class Upstream:
         self._connection = Connection(
             root,
             prefix=prefix,
-            api_key=settings.api_key.get_secret_value() if settings.api_key else None,
+            api_key=settings.api_key.get_secret_value().strip() if settings.api_key else None,
             silence_timeout=settings.silence_timeout or SILENCE,
         )
         self._prefix = prefix
@@ -53,8 +63,7 @@ class Upstream:
         """Close the connections; the server goes on without us."""
         if self._watcher:
             self._watcher.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watcher
+            await asyncio.wait({self._watcher})
         await self._connection.aclose()
         self._state = "stopped"
 
@@ -68,6 +77,7 @@ class Upstream:
 
         Raises:
             EngineError: it cannot be reached, or refuses us.
+            Busy: it says itself that it is not ready.
         """
         if self._state != "ready":
             await self._look()
@@ -99,22 +109,25 @@ class Upstream:
     async def _look(self) -> None:
         try:
             listing = await self._connection.get(f"{self._prefix}/models")
-        except NotFound:
+        except (NotFound, RouteMissing):
             listing = {}  # a server without a list of models: the configured name has to do
-        except EngineError as error:
-            self._lost(error)
-            raise
+        except InvalidRequest as error:  # not the fault of whoever waits for us
+            raise self._lost(EngineRefused(f"The engine does not list its models. {error.message}")) from None
+        except (EngineError, ModelLoading) as error:
+            raise self._lost(error) from None
         self._models = self._listed(listing)
         if not self._models:
-            self._lost(nothing := EngineDown("The engine lists no model. Name one: engine.upstream_model."))
-            raise nothing
+            raise self._lost(EngineDown("The engine lists no model. Name one: engine.upstream_model."))
         self._state, self._reason = "ready", None
 
-    def _lost(self, error: EngineError) -> None:
-        self._state, self._reason = "restarting", error.message
+    def _lost(self, error: T) -> T:
+        if self._state != "stopped":
+            self._state, self._reason = "restarting", error.message
+        return error
 
     def _listed(self, listing: Json) -> tuple[Model, ...]:
-        rows = [row for row in listing.get("data") or () if isinstance(row, dict) and row.get("id")]
+        listed = listing.get("data")
+        rows = [row for row in listed if _is_model(row)] if isinstance(listed, list) else []
         wanted = self._settings.upstream_model
         if wanted and all(row["id"] != wanted for row in rows):
             rows.append({"id": wanted})
@@ -122,16 +135,15 @@ class Upstream:
         return tuple(self._model(row) for row in rows)
 
     def _model(self, row: Json) -> Model:
-        meta = row.get("meta") or {}
-        context = row.get("max_model_len") or meta.get("n_ctx")
-        created = row.get("created")
+        created, owner = row.get("created"), row.get("owned_by")
         model = Model(
             name=row["id"],
             fingerprint="",
-            context=context if isinstance(context, int) and context > 0 else None,
+            context=_context(row),
             slots=self._settings.concurrency,
             created=created if isinstance(created, int) else int(time.time()),
-            owned_by=str(row.get("owned_by") or "upstream"),
+            owned_by=owner if isinstance(owner, str) and owner else "upstream",
+            traits=Traits(images=True, every_schema=True),  # what it cannot do, it refuses itself
         )
         return self._marked(model)
 
@@ -140,3 +152,14 @@ class Upstream:
         theirs = self._fingerprints.get(model.name, "")
         mark = hashlib.sha256(f"{model.name}\0{theirs}".encode()).hexdigest()[:10]
         return replace(model, fingerprint=f"fp_{mark}")
+
+
+def _is_model(row: object) -> bool:
+    return isinstance(row, dict) and isinstance(row.get("id"), str) and bool(row["id"])
+
+
+def _context(row: Json) -> int | None:
+    """Return a model's context as vLLM, mecum and several hosted servers, or llama-server, tell it."""
+    meta = row.get("meta")
+    told = (row.get("max_model_len"), row.get("context_length"), meta.get("n_ctx") if isinstance(meta, dict) else None)
+    return next((tokens for tokens in told if isinstance(tokens, int) and tokens > 0), None)

@@ -1,0 +1,163 @@
+"""llama.cpp as the supervisor's charge: how a child is started, asked how it is, and asked what it runs.
+
+Invariants: each start has a place, a key and a connection of its own, so that nothing meant for a dead child reaches a new
+one; what is published of the model is what the child says, not what was asked for (`tests/engine/test_embedded.py`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+from mecum.engine import gguf, identity, models
+from mecum.engine.base import Model, Traits
+from mecum.engine.command import Backend, Place, listens, make_place
+from mecum.engine.connection import Connection
+from mecum.engine.machine import Machine
+from mecum.engine.plan import Plan, make_plan
+from mecum.engine.process import Process
+from mecum.errors import EngineDown, InvalidRequest, MecumError
+from mecum.settings.schema import Settings
+from mecum.types import Json
+
+PROPS = 30  # seconds that the child may take to tell what it runs
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is known of a model before a child runs it."""
+
+    files: tuple[Path, ...]
+    plan: Plan
+    model: Model
+
+
+def look(settings: Settings, version: str, machine: Machine | None = None) -> Setup:
+    """Find and check the model, and plan how to run it. It reads files: for a thread.
+
+    Raises:
+        EngineStartError: there is no model, it is broken, or it does not fit the memory.
+    """
+    path = models.locate(settings.engine.model, settings.home)
+    header, files = gguf.read(path), models.parts(path)
+    weights = sum(file.stat().st_size for file in files)
+    plan = make_plan(header, weights, settings.engine, machine or Machine.here())
+    hashed = identity.Hashes(settings.home / "cache").known(files) or identity.quick_hash(files)
+    model = Model(
+        name=models.name_of(header),
+        fingerprint=identity.fingerprint(version, hashed, plan),
+        context=plan.context,
+        slots=plan.slots,
+        size=weights,
+        created=int(path.stat().st_mtime),
+    )
+    return Setup(files, plan, model)
+
+
+@dataclass(frozen=True, slots=True)
+class _Running:
+    process: Process
+    place: Place
+    connection: Connection
+
+
+class Child:
+    """What the supervisor starts again and again (`supervisor.Charge`). `model` is what the last one that came up runs."""
+
+    def __init__(self, backend: Backend, setup: Setup, home: Path, *, silence: float) -> None:
+        self._backend = backend
+        self._setup = setup
+        self._home = home
+        self._silence = silence
+        self._running: _Running | None = None
+        self.model = setup.model
+
+    @property
+    def version(self) -> str:
+        """What it runs on."""
+        return self._backend.version
+
+    @property
+    def connection(self) -> Connection:
+        """The way to the child that was started last.
+
+        Raises:
+            EngineDown: none was.
+        """
+        if self._running is None:
+            raise EngineDown("The engine has not been started.")
+        return self._running.connection
+
+    def identify(self, weights: str) -> None:
+        """Take the hash of the model's bytes into the fingerprint."""
+        exact = identity.fingerprint(self.version, weights, self._setup.plan)
+        self.model = dataclasses.replace(self.model, fingerprint=exact)
+
+    async def launch(self) -> Process:
+        """Start a child in a place of its own."""
+        await self.aclose()
+        place = make_place(self._home, unix=self._backend.unix)
+        try:
+            process = self._backend.start(self._setup.files[0], self._setup.plan, place)
+        except OSError:
+            place.clear()
+            raise
+        connection = Connection(
+            place.url, api_key=place.key, unix_socket=place.socket, llama=True, silence_timeout=self._silence
+        )
+        self._running = _Running(process, place, connection)
+        return process
+
+    async def healthy(self, timeout: float) -> bool:
+        """Ask /health: llama.cpp answers it beside all its work, where /slots and /metrics would wait in its queue."""
+        running = self._running
+        if running is None or not (running.place.socket or listens(running.process, running.place.port)):
+            return False
+        try:
+            await running.connection.get("/health", timeout=timeout)
+        except MecumError:
+            return False
+        return True
+
+    async def prepare(self) -> None:
+        """Ask the child what it runs, and try what its chat template understands."""
+        props = await self.connection.get("/props", timeout=PROPS)
+        context = (props.get("default_generation_settings") or {}).get("n_ctx")
+        self.model = dataclasses.replace(
+            self.model,
+            context=context if isinstance(context, int) and context > 0 else self.model.context,
+            slots=props.get("total_slots") or self.model.slots,
+            traits=await _traits(self.connection, props),
+        )
+
+    async def aclose(self) -> None:
+        """Remove what the last child leaves behind. The supervisor has ended it before."""
+        if self._running:
+            await self._running.connection.aclose()
+            self._running.place.clear()
+
+
+async def _traits(connection: Connection, props: Json) -> Traits:
+    """Return what the chat template can express: by what it says of itself, and by trying."""
+    caps = props.get("chat_template_caps") or {}
+    plain = await _renders(connection, "user")
+    return Traits(
+        system_role=bool(caps.get("supports_system_role", True)) and await _renders(connection, "system", "user"),
+        alternation=plain and not await _renders(connection, "user", "user"),
+        tools=bool(caps.get("supports_tools", True)),
+        images=bool((props.get("modalities") or {}).get("vision")),
+    )
+
+
+async def _renders(connection: Connection, *roles: str) -> bool:
+    """Return whether the template takes a chat of these roles. A server that cannot tell is trusted to."""
+    try:
+        await connection.post("/apply-template", {"messages": [{"role": role, "content": "Hello."} for role in roles]})
+    except InvalidRequest:
+        return False
+    except EngineDown:
+        raise
+    except MecumError:
+        return True
+    return True

@@ -1,0 +1,162 @@
+"""llama.cpp in a child of ours as the engine: `child` and `supervisor` behind `base.Engine`.
+
+Invariants (`tests/engine/test_embedded.py`, with the real model): nobody but us can speak to the child; an answer that
+falls silent ends, and a child that brings nothing to anybody any more is replaced; after `aclose` nothing of it is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Sequence
+
+from mecum.engine.base import Status
+from mecum.engine.child import Child, Setup, look
+from mecum.engine.command import Binary, Wheel
+from mecum.engine.connection import Connection, StreamReply
+from mecum.engine.identity import Hashes, full_hash
+from mecum.engine.machine import Machine
+from mecum.engine.supervisor import Policy, Supervisor
+from mecum.errors import EngineDown, EngineError, EngineStartError
+from mecum.settings.schema import Settings
+from mecum.types import Delta, Prompt
+
+NEVER = 60  # seconds to name for a retry where there will be none by itself
+NEARLY = 0.95  # of the silence timeout: the clocks of a connection and ours do not start at once
+
+
+class Embedded:
+    """The engine that `settings.engine` describes, run by us. `policy` and `machine` take the place of the usual ones."""
+
+    def __init__(self, settings: Settings, *, policy: Policy | None = None, machine: Machine | None = None) -> None:
+        self._settings = settings
+        self._policy = policy or _policy(settings)
+        self._machine = machine
+        self._child: Child | None = None
+        self._supervisor: Supervisor | None = None
+        self._last_sign = 0.0  # when any answer last brought something
+        self._hashing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Look at the model and the machine, and begin to load (`base.Engine.start`)."""
+        program = self._settings.engine.binary
+        backend = await Binary.examine(program) if program else Wheel()
+        setup = await asyncio.to_thread(look, self._settings, backend.version, self._machine)
+        self._child = Child(backend, setup, self._settings.home, silence=self._policy.silence_timeout)
+        self._supervisor = Supervisor(self._child, self._policy)
+        self._supervisor.start()
+        self._hashing = asyncio.create_task(self._hash(self._child, setup), name="engine-hash")
+
+    async def aclose(self) -> None:
+        """End the child, and wait until it is gone."""
+        if self._supervisor:
+            await self._supervisor.aclose()
+        if self._hashing:
+            self._hashing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._hashing
+        if self._child:
+            await self._child.aclose()
+
+    def status(self) -> Status:
+        """Return the present state (`base.Engine.status`)."""
+        if self._supervisor is None or self._child is None:
+            return Status(state="stopped", kind="embedded", reason="The engine has not been started.")
+        watch = self._supervisor
+        return Status(
+            state=watch.state,
+            kind="embedded",
+            models=(self._child.model,),
+            reason=watch.reason,
+            retry_after=watch.retry_after,
+            version=self._child.version,
+            restarts=watch.restarts,
+            pid=watch.pid,
+        )
+
+    async def ready(self) -> None:
+        """Return when the child has loaded the model.
+
+        Raises:
+            EngineStartError: the model could not be loaded, ever; `lines` are the engine's last.
+            EngineDown: the child crashed again and again, or the engine was stopped.
+        """
+        if self._supervisor is None:
+            raise EngineDown("The engine has not been started.")
+        await self._supervisor.ready()
+
+    async def count(self, prompt: Prompt) -> int | None:
+        """Return the prompt's tokens with the model's template."""
+        return await (await self._up()).count(prompt)
+
+    async def chat(self, prompt: Prompt) -> Answer:
+        """Open an answer (`base.Engine.chat`). Waits while the child loads, refuses at once when it has failed."""
+        connection = await self._up()
+        began = time.monotonic()
+        try:
+            reply = await connection.chat(prompt)
+        except EngineDown:
+            self._fell_silent(began)
+            raise
+        self._sign()
+        return Answer(reply, self._sign, self._fell_silent)
+
+    async def _up(self) -> Connection:
+        try:
+            await self.ready()
+        except EngineStartError as error:
+            raise EngineDown(error.message, retry_after=self.status().retry_after or NEVER) from None
+        if self._child is None:
+            raise EngineDown("The engine has not been started.")
+        return self._child.connection
+
+    async def _hash(self, child: Child, setup: Setup) -> None:
+        hashes = Hashes(self._settings.home / "cache")
+        with contextlib.suppress(OSError):  # the file went away: the quick hash stays
+            if hashes.known(setup.files) is None and (hashed := await full_hash(setup.files)):
+                hashes.remember(setup.files, hashed)
+                child.identify(hashed)
+
+    def _sign(self) -> None:
+        self._last_sign = time.monotonic()
+
+    def _fell_silent(self, since: float) -> None:
+        """An answer failed that had brought nothing `since` then. If no other did either, the child is stuck."""
+        quiet = time.monotonic() - max(since, self._last_sign)
+        if self._supervisor and quiet >= self._policy.silence_timeout * NEARLY:
+            self._supervisor.condemn(f"The engine worked for {quiet:.0f} s without a result and was ended.")
+
+
+class Answer:
+    """A reply of the child (`base.Reply`) that tells the engine when it brings something, and when it fell silent."""
+
+    def __init__(self, reply: StreamReply, sign: Callable[[], None], silent: Callable[[float], None]) -> None:
+        self._reply = reply
+        self._sign = sign
+        self._silent = silent
+
+    def __aiter__(self) -> AsyncIterator[Sequence[Delta]]:
+        return self
+
+    async def __anext__(self) -> Sequence[Delta]:
+        since = time.monotonic()
+        try:
+            batch = await anext(self._reply)
+        except EngineError:
+            self._silent(since)
+            raise
+        self._sign()
+        return batch
+
+    async def aclose(self) -> None:
+        """Close the connection, which frees the child's slot."""
+        await self._reply.aclose()
+
+
+def _policy(settings: Settings) -> Policy:
+    usual = Policy()
+    return Policy(
+        start_timeout=settings.engine.start_timeout,
+        silence_timeout=settings.engine.silence_timeout or usual.silence_timeout,
+    )

