@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
@@ -151,3 +152,19 @@ async def _measure(stalls: list[float]) -> None:
         await asyncio.sleep(step)
         if (late := loop.time() - due) > step:
             stalls.append(late)
+
+
+def _watched() -> None:
+    """Serve in a process of our own: say the URL, then for each line the longest stall since the last, in seconds."""
+    with serving(header_wait=0.5, keepalive=0.1, body_timeout=2) as running:
+        sys.stdout.write(f"{running.url}\n")
+        sys.stdout.flush()
+        for _ in sys.stdin:
+            time.sleep(0.05)  # one that has just ended is noted by then
+            sys.stdout.write(f"{max(running.stalls, default=0.0)}\n")
+            sys.stdout.flush()
+            running.stalls.clear()
+
+
+if __name__ == "__main__":
+    _watched()

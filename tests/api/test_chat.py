@@ -12,13 +12,14 @@ from os import environ
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.api.ending import ending
 from tests.api.raw import Connection, connect, head
 from tests.api.server import Running, serving, wait_until
-from tests.clients.wire import CHAT_ROUTES, KERNEL2, V1, Answer, asks, check_shapes, has_both_shapes, post
+from tests.clients.wire import CHAT_ROUTES, KERNEL2, V1, asks, check_shapes, has_both_shapes, post
 
 from mecum.types import Json
 
-EXAMPLES = 2000 if "MECUM_SOAK" in environ else 150
+EXAMPLES = 2000 if "MECUM_SOAK" in environ else 80
 HOST = {"Host": "localhost", "Content-Type": "application/json"}
 
 
@@ -208,36 +209,10 @@ def test_every_request_ends_once(
 ) -> None:
     lines = [*start, *([fault[0], *fault[1]] if fault else [])]
     answer = post(hasty.url, path, asks("\n".join(lines), **fields))
-    ended = _ending(answer, choices=fields.get("n", 1))
+    ended = ending(answer, choices=fields.get("n", 1))
     if fault is None:
         assert ended == "finish"
     elif fault[0].startswith("!refuse"):
         assert ended != "finish"
     if not fields["stream"]:
         assert ended != "event"
-
-
-def _ending(answer: Answer, *, choices: int) -> str:
-    """Return how a request ended: all choices finished, an error event, or an error for a status; it must be one."""
-    if answer.status != 200:
-        has_both_shapes(answer, answer.status)
-        return "status"
-    if answer.headers["content-type"] == "application/json":
-        assert len(answer.reasons()) == choices
-        assert all(answer.reasons())
-        return "finish"
-    *events, done = answer.events()
-    assert done == "[DONE]"
-    assert "[DONE]" not in events
-    bodies = [json.loads(event) for event in events]
-    finished = [c["index"] for body in bodies for c in body.get("choices", ()) if c["finish_reason"]]
-    assert len(set(finished)) == len(finished)
-    failed = [body for body in bodies if "error" in body]
-    if failed:
-        assert failed == bodies[-1:]
-        assert len(finished) < choices
-        check_shapes(_without_choices(failed[0]), failed[0]["code"])
-        return "event"
-    assert len(finished) == choices
-    assert len(answer.chunks()) == len(events)
-    return "finish"

@@ -11,7 +11,7 @@ from tests.api.raw import connect, exchange, head
 from tests.api.server import Running
 from tests.clients.wire import CHAT_ROUTES, V1, has_both_shapes, post, request
 
-from mecum.api.parse import LOCAL, OPENAI, parse_chat, to_request
+from mecum.api.parse import LOCAL, OPENAI, parse_chat, to_request, values
 from mecum.api.together import depth
 from mecum.types import Json
 
@@ -33,8 +33,8 @@ NO_JSON = [
     START + b'"\x00"}',
     b"\xef\xbb\xbf{}",
     "{}".encode("utf-16"),
-    START + b"[" * 100_000,
-    START + b'{"a":' * 100_000,
+    START + b"[" * 90_000,
+    START + b'{"a":' * 40_000,
 ]
 
 
@@ -226,6 +226,31 @@ def test_sampling() -> None:
     asked = _request(fields)["sampling"]
     assert {field: getattr(asked, field) for field in fields} == {**fields, "stop": ("x",), "tools": (tool,)}
     assert _request({"response_format": {"type": "text"}})["sampling"].response_format is None
+
+
+@pytest.mark.parametrize(
+    ("body", "count"),
+    [
+        (b"", 0),
+        (b"5", 0),
+        (b'"a, b [c] {d}"', 1),
+        (rb'"a\"b, c"', 1),
+        (rb'["a\\", "b"]', 4),
+        (rb'["a\\\", b", "c"]', 4),
+        (b'{"a": [1, 2, {}]}', 6),
+    ],
+)
+def test_values_are_counted_outside_of_strings(body: bytes, count: int) -> None:
+    assert values(body) == count
+
+
+def test_the_number_of_values_is_bounded(server: Running) -> None:
+    """Brackets and quotes inside of a text are no values, however many."""
+    text = json.dumps({"messages": [{"role": "user", "content": '{"a": [1, 2, "x"]},' * 50_000}]}).encode()
+    assert has_both_shapes(post(server.url, V1, text), 400)["code"] == "context_length_exceeded"
+    for piece in (b"[],", b"1,", b'"",', b'{"":0},'):
+        answer = post(server.url, V1, START + b"[" + piece * 110_000 + b"0]}")
+        assert has_both_shapes(answer, 400)["message"] == "The body has more than 100000 values."
 
 
 @pytest.mark.parametrize(("value", "levels"), [(1, 0), ({}, 1), ([[], [[]]], 3), ({"a": [{"b": 1}], "c": 2}, 3)])

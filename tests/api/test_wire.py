@@ -142,6 +142,7 @@ FAULTS: list[tuple[Json, str, str]] = [
     ({"stop": [CANARY, ""]}, "stop.1", " must be a string of 1 to 1024 characters."),
     ({"seed": CANARY}, "seed", f" must be a whole number from {-(2**63)} to {2**63 - 1}."),
     ({"seed": 2**63}, "seed", f" must be a whole number from {-(2**63)} to {2**63 - 1}."),
+    ({"seed": -(2**63) - 1}, "seed", f" must be a whole number from {-(2**63)} to {2**63 - 1}."),
     ({"seed": 2**200}, "seed", f" must be a whole number from {-(2**63)} to {2**63 - 1}."),
     ({"n": 0}, "n", " must be a whole number from 1 to 128."),
     ({"n": 129}, "n", " must be a whole number from 1 to 128."),

@@ -111,9 +111,19 @@ _HEALTH = _object(
     }
 )
 
+# Of a stream, OpenAPI before 3.2 describes each event.
+_EVENT_DATA: Json = {
+    "type": "string",
+    "anyOf": [
+        {"const": "[DONE]"},
+        {"contentMediaType": "application/json", "contentSchema": {"anyOf": [_ref("ChatChunk"), _ref("Error")]}},
+    ],
+}
+
 SCHEMAS: Json = {
     "ChatCompletion": _answer("chat.completion", _CHOICE, usage=_ref("Usage")),
     "ChatChunk": _CHUNK,
+    "ChatEvent": _object({"data": _EVENT_DATA}),
     "Usage": _USAGE,
     "Model": _object(
         {"id": _STRING, "object": {"const": "model"}, "created": _INTEGER, "owned_by": _STRING},

@@ -68,7 +68,7 @@ def chat(dialect: Dialect) -> Json:
     """Return the request and the responses of a chat route, with the defaults of its dialect."""
     stream_default, limit = str(dialect.stream).lower(), dialect.max_tokens or "the room left"
     unknown = "means the default one" if dialect.model_fallback else "is an error"
-    stream = {"schema": {"type": "string"}, "example": answers.STREAM_EXAMPLE}
+    stream = {"schema": {"$ref": _SCHEMAS + "ChatEvent"}, "example": answers.STREAM_EXAMPLE}
     return {
         "description": (
             f"Defaults: `stream` {stream_default}, `temperature` {dialect.temperature:g}, `max_tokens` {limit}. "

@@ -36,8 +36,8 @@ def _boolean(value: object) -> object:
 
 
 def _whole(value: object) -> object:
-    """Return 5 for 5.0: to JSON they are one number, and some clients know only one kind."""
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+    """Return 5 for 5.0: to JSON they are one number, and some clients know only one kind. Beyond 2**53 it is a guess."""
+    return int(value) if isinstance(value, float) and abs(value) <= 2**53 and value.is_integer() else value
 
 
 _WHOLE = BeforeValidator(_whole)  # stands last, or pydantic leaves the range out of the JSON schema
@@ -145,7 +145,7 @@ class FunctionDefinition(_Body):
     name: Name
     description: str | None = None
     parameters: dict[str, Any] | None = None
-    strict: bool | None = None
+    strict: Flag | None = None
 
 
 class Tool(_Body):
@@ -176,7 +176,7 @@ class JsonSchema(_Body):
     name: str = Field("answer", max_length=64)
     description: str | None = None
     schema_: dict[str, Any] = Field(alias="schema")
-    strict: bool | None = None
+    strict: Flag | None = None
 
 
 class PlainFormat(_Body):
