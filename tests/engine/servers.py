@@ -78,8 +78,8 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def serving(handler: Handler) -> AsyncIterator[Server]:
-    """Run a server that answers one request a connection with `handler`, then closes it."""
+async def serving(handler: Handler, *, port: int = 0) -> AsyncIterator[Server]:
+    """Run a server that answers one request a connection with `handler`, then closes it. Port 0 takes a free one."""
     connections: set[asyncio.Task[None]] = set()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -98,7 +98,7 @@ async def serving(handler: Handler) -> AsyncIterator[Server]:
             connections.discard(task)
             writer.close()
 
-    listener = await asyncio.start_server(connected, "127.0.0.1", 0)
+    listener = await asyncio.start_server(connected, "127.0.0.1", port)
     port = listener.sockets[0].getsockname()[1]
     server = Server(f"http://127.0.0.1:{port}", port)
     try:

@@ -164,6 +164,14 @@ def test_cached_tokens() -> None:
     assert decode(chunk({}, "stop", usage=usage))[-1].usage == Usage(5, 2, 4)
 
 
+def test_the_usage_of_several_choices_is_one_sum() -> None:
+    after_each = {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 2}}
+    llama_cpp = [say("a", "stop", 1), after_each, say("b", "stop"), after_each, b"[DONE]"]
+    assert decode(*llama_cpp, choices=2)[-1].usage == Usage(5, 4)
+    vllm = [say("a", "stop", 1, usage=USAGE), say("b", "stop", usage=USAGE), {"choices": [], "usage": USAGE}, b"[DONE]"]
+    assert decode(*vllm, choices=2)[-1].usage == Usage(5, 2)
+
+
 def test_the_fingerprint_comes_with_the_first_chunk() -> None:
     decoder = Decoder()
     assert decoder.fingerprint is None

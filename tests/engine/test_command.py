@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 from tests.engine.ggufs import Gguf
-from tests.engine.waiting import until
+from tests.engine.waiting import gone, until, wait_gone
 
 from mecum.engine.base import Traits
 from mecum.engine.command import SOCKET_PATH, Binary, Place, Wheel, listens, make_place, wheel_params
@@ -186,20 +187,51 @@ async def test_a_binary_that_fails_says_why(program: Path, tmp_path: Path) -> No
         await engine.aclose()
 
 
-async def test_one_that_works_without_a_result_is_replaced(program: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("busy", [False, True])
+async def test_one_that_works_without_a_result_is_replaced_unless_the_machine_is_to_blame(
+    program: Path, tmp_path: Path, busy: bool
+) -> None:
     mode(program, "mute")
-    engine = Embedded(settings(program, tmp_path / "home"), policy=Policy(silence_timeout=1, poll=0.2))
+    policy = Policy(silence_timeout=1, poll=0.2)
+    engine = Embedded(settings(program, tmp_path / "home"), policy=policy, busy=lambda: busy)
     await engine.start()
     try:
         await asyncio.wait_for(engine.ready(), 30)
         first = engine.status().pid
         with pytest.raises(EngineDown):
             await asyncio.wait_for(engine.chat(HELLO), 10)
-        await until(lambda: engine.status().restarts == 1)
+        await asyncio.sleep(0.5)
         await asyncio.wait_for(engine.ready(), 30)
-        assert engine.status().pid != first
+        assert engine.status().restarts == (0 if busy else 1)
+        assert (engine.status().pid == first) == busy
     finally:
         await engine.aclose()
+
+
+PARENT = """
+import asyncio, sys
+from pathlib import Path
+from mecum.engine.embedded import Embedded
+from mecum.settings.schema import EngineSettings, Settings
+async def main():
+    binary, home = map(Path, sys.argv[1:])
+    engine = Embedded(Settings(home=home, engine=EngineSettings(binary=binary, model=str(home / "tiny.gguf"))))
+    await engine.start()
+    await engine.ready()
+    print(engine.status().pid, flush=True)
+    await asyncio.sleep(600)
+asyncio.run(main())
+"""
+
+
+def test_a_binary_ends_with_a_server_that_is_killed(program: Path, home: Path) -> None:
+    settings(program, home)
+    with subprocess.Popen([sys.executable, "-c", PARENT, str(program), str(home)], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout
+        child = int(parent.stdout.readline())
+        assert not gone(child)
+        parent.kill()
+        wait_gone(child)
 
 
 async def test_what_is_no_llama_server_is_refused_at_once(tmp_path: Path) -> None:

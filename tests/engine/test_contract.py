@@ -4,35 +4,36 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import socket
 import threading
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 import uvicorn
+from tests.engine.forgotten import forgotten_generators
 
 from mecum.app.build import build
 from mecum.engine.base import Engine, Model
 from mecum.engine.embedded import Embedded
 from mecum.engine.scripted import Scripted
 from mecum.engine.upstream import Upstream
-from mecum.errors import ContextTooLong, EngineDown, InvalidRequest, MecumError, NotFound
+from mecum.errors import ContextTooLong, EngineDown, NotFound
 from mecum.settings.schema import EngineSettings, Settings
 from mecum.types import Delta, Message, Prompt, Sampling, Usage
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 START = 60  # seconds, with a model to load on a busy machine
-LONG = " ".join(f"number {n}" for n in range(40))  # a question whose answer is not over at once, on any of them
+LONG = "Count from one to a hundred: one, two, three, four, five, six, seven, eight, nine, ten,"  # its answer is long
 
 
 @pytest.fixture(scope="module")
 def mecum(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server elsewhere: mecum's own API over the scripted engine, in a thread with a loop of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
-    app = build(Settings(home=tmp_path_factory.mktemp("mecum")), engine=Scripted(slots=4))
+    app = build(Settings(home=tmp_path_factory.mktemp("mecum")), engine=Scripted(slots=4, delay=0.005))
     server = uvicorn.Server(uvicorn.Config(app.asgi, lifespan="off", ws="none", log_level="error"))
 
     async def serve() -> None:
@@ -55,7 +56,8 @@ async def running(kind: str, home: Path, url: str) -> AsyncIterator[Engine]:
     elif kind == "upstream":
         engine = Upstream(EngineSettings(base_url=url, concurrency=4))
     else:
-        engine = Embedded(Settings(home=home, engine=EngineSettings(slots=4, context=1024)))
+        # One thread: on a busy machine several wait for each other more than they work.
+        engine = Embedded(Settings(home=home, engine=EngineSettings(slots=4, context=1024, threads=1)))
     try:
         await engine.start()
         async with asyncio.timeout(START):
@@ -81,7 +83,7 @@ def model_of(engine: Engine) -> Model:
 
 
 def asks(engine: Engine, text: str = "Say hello.", **sampling: object) -> Prompt:
-    options = {"temperature": 0.0, "max_tokens": 16, **sampling}
+    options = {"temperature": 0.0, "max_tokens": 8, **sampling}
     return Prompt(model_of(engine).name, (Message("user", text),), Sampling(**options))  # type: ignore[arg-type]
 
 
@@ -119,7 +121,7 @@ async def test_an_answer(engine: Engine) -> None:
     usage = check_rules(deltas)
     assert text(deltas)
     assert usage.prompt_tokens > 0
-    assert 0 < usage.completion_tokens <= 16
+    assert 0 < usage.completion_tokens <= 8
 
 
 async def test_max_tokens_end_in_length(engine: Engine) -> None:
@@ -137,18 +139,18 @@ async def test_a_stop_string_never_shows(engine: Engine) -> None:
 
 
 async def test_several_choices(engine: Engine) -> None:
-    deltas = await answer(engine, asks(engine, n=2))
-    check_rules(deltas, choices=2)
+    deltas = await answer(engine, asks(engine, LONG, n=2, max_tokens=3))
+    assert check_rules(deltas, choices=2).completion_tokens == 6
     assert text(deltas, 0)
     assert text(deltas, 1)
 
 
 async def test_answers_at_the_same_time(engine: Engine) -> None:
-    answers = await asyncio.gather(*(answer(engine, asks(engine, f"{n} {LONG}")) for n in range(4)))
-    assert all(check_rules(deltas).completion_tokens == 16 for deltas in answers)
+    answers = await asyncio.gather(*(answer(engine, asks(engine, LONG)) for _ in range(4)))
+    assert all(check_rules(deltas).completion_tokens == 8 for deltas in answers)
 
 
-@pytest.mark.parametrize("batches", [0, 1, 3])
+@pytest.mark.parametrize("batches", [0, 1, 2])
 async def test_closing_half_way_and_twice(engine: Engine, batches: int) -> None:
     async with asyncio.timeout(START):
         reply = await engine.chat(asks(engine, LONG, max_tokens=500))
@@ -164,16 +166,13 @@ async def test_closing_half_way_and_twice(engine: Engine, batches: int) -> None:
 
 
 async def test_closing_half_way_leaves_no_generator_behind(engine: Engine) -> None:
-    gc.collect()
-    await asyncio.sleep(0)
-    before = len(asyncio.get_running_loop()._asyncgens)  # type: ignore[attr-defined]
-    reply = await engine.chat(asks(engine, LONG, max_tokens=500))
-    async for _ in reply:
-        break
-    await reply.aclose()
-    del reply
-    gc.collect()
-    assert len(asyncio.get_running_loop()._asyncgens) == before  # type: ignore[attr-defined]
+    with forgotten_generators() as forgotten:
+        reply = await engine.chat(asks(engine, LONG, max_tokens=500))
+        async for _ in reply:
+            break
+        await reply.aclose()
+        del reply
+    assert forgotten == []
 
 
 async def test_cancelling_while_it_opens(engine: Engine) -> None:
@@ -211,11 +210,8 @@ async def test_a_conversation(engine: Engine) -> None:
 
 async def test_zero_means_zero(engine: Engine) -> None:
     """Temperature 0 without the cache is the same text each time; left out by mistake, it would not be."""
-    prompt = asks(engine, "Tell me a story about a dragon and a tailor.", seed=0, max_tokens=24)
-    texts = {
-        text(await answer(engine, Prompt(prompt.model, prompt.messages, prompt.sampling, cache=False))) for _ in range(3)
-    }
-    assert len(texts) == 1
+    prompt = replace(asks(engine, "Tell me a story.", seed=0), cache=False)
+    assert text(await answer(engine, prompt)) == text(await answer(engine, prompt))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -235,13 +231,3 @@ async def test_a_model_that_is_not_there(engine: Engine) -> None:
     prompt = asks(engine)
     with contextlib.suppress(NotFound):
         check_rules(await answer(engine, Prompt("none such", prompt.messages, prompt.sampling)))
-
-
-async def test_what_cannot_be_answered_is_refused_before_an_answer(engine: Engine) -> None:
-    schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object", "$ref": "#/nowhere"}}}
-    try:
-        reply = await engine.chat(asks(engine, response_format=schema))
-    except MecumError as error:
-        assert isinstance(error, InvalidRequest)
-    else:
-        await reply.aclose()

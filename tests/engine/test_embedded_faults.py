@@ -26,7 +26,7 @@ from mecum.settings.schema import EngineSettings, Settings
 from mecum.types import Message, Prompt, Sampling
 
 pytestmark = pytest.mark.real_model
-TINY = EngineSettings(context=512, slots=1)
+TINY = EngineSettings(context=512, slots=1, threads=1)
 HELLO = Prompt("m", (Message("user", "Hello."),), Sampling(max_tokens=3))
 
 
@@ -42,7 +42,8 @@ async def test_a_stopped_one_is_noticed_and_replaced(home: Path) -> None:
         first = engine.status().pid
         assert first
         os.kill(first, signal.SIGSTOP)
-        await until(lambda: gone(first), 15)
+        await until(lambda: engine.status().restarts == 1, 15)
+        assert gone(first)
         await asyncio.wait_for(engine.ready(), 60)
         assert engine.status().pid not in (None, first)
 

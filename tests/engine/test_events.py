@@ -20,6 +20,8 @@ STREAMS: dict[str, tuple[bytes, list[bytes]]] = {
     "comments": (b": keep-alive\n\n:\n\n: a\ndata: one\n: b\n\n", [b"one"]),
     "names and ids": (b"event: error\nid: 5\nretry: 10\ndata: one\n\n", [b"one"]),
     "several lines": (b"data: one\ndata:two\ndata:\ndata: four\n\n", [b"one\ntwo\n\nfour"]),
+    "several lines, CRLF": (b"data: one\r\ndata: two\r\n\r\n", [b"one\ntwo"]),
+    "several lines, CR": (b"data: one\rdata: two\r\r", [b"one\ntwo"]),
     "several empty lines": (b"\n\n\ndata: one\n\n\n\n\ndata: two\n\n\n", [b"one", b"two"]),
     "byte order mark": (b"\xef\xbb\xbfdata: one\n\ndata: two\n\n", [b"one", b"two"]),
     "no empty line at the end": (b"data: one\n\ndata: two", [b"one", b"two"]),

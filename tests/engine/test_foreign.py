@@ -133,6 +133,12 @@ ROWS: dict[str, Row] = {
     "OpenAI, limit": (429, error("Rate limit reached", type="tokens", code="rate_limit_exceeded"), QueueFull),
     "OpenAI, quota": (429, error("You exceeded your current quota", code="insufficient_quota"), QueueFull),
     "OpenAI, crash": (500, error("The server had an error", type="server_error"), EngineBroke),
+    # mecum behind mecum
+    "mecum, context": (
+        400,
+        error(ContextTooLong(prompt_tokens=5000, context=4096).message, code="context_length_exceeded"),
+        ContextTooLong,
+    ),
     # Whatever stands in front of them
     "proxy, too large": (413, HTML, InvalidRequest),
     "proxy, bad gateway": (502, HTML, EngineBroke),
@@ -169,6 +175,7 @@ def test_each_server_and_kind(name: str) -> None:
         ("vLLM, context", 5000, 2048),
         ("OpenAI, context", 9001, 8192),
         ("LM Studio, context", 5000, 4096),
+        ("mecum, context", 5000, 4096),
     ],
 )
 def test_a_full_context_is_told_with_its_numbers(name: str, tokens: int, context: int) -> None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import gc
 import json
 from typing import Any
 
 import pytest
+from tests.engine.forgotten import forgotten_generators
 
 from mecum.engine.scripted import CONTEXT, Scripted
 from mecum.errors import ContextTooLong, EngineBroke, EngineDown, InvalidRequest, MecumError, ModelLoading, QueueFull
@@ -49,6 +48,9 @@ def finishes(deltas: list[Delta]) -> list[tuple[int, str | None]]:
         ("!silent 0\n!say a", "a", "stop"),
         ("!wait 0\n!pause 0\n!say a", "a", "stop"),
         ("before\n!say a\nafter", "a", "stop"),
+        ("!say a\r\n!say b\r\n", "ab", "stop"),
+        ("!say a\u2028b\x0bc", "a\u2028b\x0bc", "stop"),
+        ("not !say a", "You said: not !say a", "stop"),
     ],
 )
 async def test_what_is_said(script: str, said: str, finish: str) -> None:
@@ -175,12 +177,12 @@ async def test_stopped() -> None:
 async def test_an_answer_closed_half_way_leaves_no_generator_behind(batches: int) -> None:
     engine = Scripted()
     await engine.start()
-    reply = await engine.chat(Prompt("scripted", (Message("user", "!words 50"),), Sampling()))
-    for _ in range(batches):
-        await anext(reply)
-    await reply.aclose()
-    with pytest.raises(StopAsyncIteration):
-        await anext(reply)
-    del reply
-    gc.collect()
-    assert not asyncio.get_running_loop()._asyncgens  # type: ignore[attr-defined]
+    with forgotten_generators() as forgotten:
+        reply = await engine.chat(Prompt("scripted", (Message("user", "!words 50"),), Sampling()))
+        for _ in range(batches):
+            await anext(reply)
+        await reply.aclose()
+        with pytest.raises(StopAsyncIteration):
+            await anext(reply)
+        del reply
+    assert forgotten == []

@@ -124,7 +124,9 @@ async def test_it_sees_no_secret(worker, monkeypatch):
 @pytest.mark.skipif(sys.platform != "linux", reason="SCHED_IDLE is Linux's")
 async def test_idle_priority():
     idle = Worker([ECHO, "idle"])
-    assert int(await idle.ask(b"policy")) == os.SCHED_IDLE
+    policy, group = (await idle.ask(b"policy")).split()
+    assert int(policy) == os.SCHED_IDLE
+    assert int(group) == 19  # the session's: it alone counts beside other sessions
     await idle.aclose()
 
 

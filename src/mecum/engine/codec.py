@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
 import orjson
@@ -70,6 +70,7 @@ class Decoder:
         self._asked = choices
         self._choices: dict[int, _Choice] = {}
         self._usage: Usage | None = None
+        self._usage_is_running = False
 
     def feed(self, payloads: list[bytes]) -> list[Delta]:
         """Return the deltas of these payloads; the usage is kept for `end`.
@@ -114,10 +115,17 @@ class Decoder:
             raise stream_error(error)
         if self.fingerprint is None:
             self.fingerprint = _as(str, chunk.get("system_fingerprint"))
-        for choice in _as(list, chunk.get("choices")):
+        choices = _as(list, chunk.get("choices"))
+        for choice in choices:
             self._piece(_as(dict, choice), deltas)
         if usage := chunk.get("usage"):
-            self._usage = _usage(usage)  # some servers send a running total with every chunk: the last one counts
+            self._take_usage(_usage(usage), is_running=bool(choices))
+
+    def _take_usage(self, usage: Usage, *, is_running: bool) -> None:
+        """Keep the last of the running totals that come beside pieces; add up what llama.cpp says behind each choice."""
+        if not is_running and self._usage and not self._usage_is_running:
+            usage = replace(usage, completion_tokens=usage.completion_tokens + self._usage.completion_tokens)
+        self._usage, self._usage_is_running = usage, is_running
 
     def _piece(self, piece: Json, deltas: list[Delta]) -> None:
         index = _as(int, piece.get("index"))

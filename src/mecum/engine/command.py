@@ -72,7 +72,8 @@ def make_place(home: Path, *, unix: bool) -> Place:
     choices = [home / "run", Path(tempfile.gettempdir()), Path("/tmp")]  # noqa: S108 -- the folder made there is ours alone
     base = next((base for base in choices if len(os.fsencode(base)) <= SOCKET_PATH - 40), choices[0])
     base.mkdir(mode=0o700, parents=True, exist_ok=True)
-    _sweep(base)
+    if base == choices[0]:  # elsewhere a process of another container may live that we cannot see
+        _sweep(base)
     folder = Path(tempfile.mkdtemp(prefix=f"mecum-engine-{os.getpid()}-", dir=base))
     key = secrets.token_urlsafe(32)
     return Place(folder, key, folder / "e.sock") if unix else Place(folder, key, None, _free_port())
@@ -150,7 +151,7 @@ def wheel_params(plan: Plan) -> dict[str, object]:
         "cpuparams_batch.n_threads": plan.threads,
         "n_threads_http": http_threads(plan),
         "n_gpu_layers": plan.gpu_layers,
-        "fit_params": plan.gpu_layers != 0,
+        "fit_params": plan.fit,
         "cache_ram_mib": plan.cache_mib,
         "verbosity": ERRORS_ONLY,
         "warmup": False,
@@ -216,6 +217,7 @@ class Binary:
 
     def _known(self, plan: Plan) -> Iterator[str]:
         wanted = [["--jinja"], ["--no-warmup"], ["--no-kv-unified"], ["--cache-ram", str(plan.cache_mib)]]
+        wanted += [["--fit", "on" if plan.fit else "off"]]
         wanted += [["--no-ui"] if "--no-ui" in self._flags else ["--no-webui"]]
         if plan.gpu_layers >= 0:
             wanted.append(["--n-gpu-layers", str(plan.gpu_layers)])

@@ -9,30 +9,39 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 
 from mecum.engine.base import Status
 from mecum.engine.child import Child, Setup, look
 from mecum.engine.command import Binary, Wheel
 from mecum.engine.connection import Connection, StreamReply
 from mecum.engine.identity import Hashes, full_hash
-from mecum.engine.machine import Machine
+from mecum.engine.machine import Machine, overloaded
 from mecum.engine.supervisor import Policy, Supervisor
 from mecum.errors import EngineDown, EngineError, EngineStartError
 from mecum.settings.schema import Settings
 from mecum.types import Delta, Prompt
 
 NEVER = 60  # seconds to name for a retry where there will be none by itself
+SETTLE = 0.5  # seconds in which the end of a child that broke off is noticed
 NEARLY = 0.95  # of the silence timeout: the clocks of a connection and ours do not start at once
 
 
 class Embedded:
-    """The engine that `settings.engine` describes, run by us. `policy` and `machine` take the place of the usual ones."""
+    """The engine that `settings.engine` describes, run by us. `policy`, `machine` and `busy` replace what is found here."""
 
-    def __init__(self, settings: Settings, *, policy: Policy | None = None, machine: Machine | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        policy: Policy | None = None,
+        machine: Machine | None = None,
+        busy: Callable[[], bool] = overloaded,
+    ) -> None:
         self._settings = settings
         self._policy = policy or _policy(settings)
         self._machine = machine
+        self._busy = busy
         self._child: Child | None = None
         self._supervisor: Supervisor | None = None
         self._last_sign = 0.0  # when any answer last brought something
@@ -96,11 +105,11 @@ class Embedded:
         began = time.monotonic()
         try:
             reply = await connection.chat(prompt)
-        except EngineDown:
-            self._fell_silent(began)
+        except EngineDown as error:
+            await self._failed(began, error)
             raise
         self._sign()
-        return Answer(reply, self._sign, self._fell_silent)
+        return Answer(reply, self._sign, self._failed)
 
     async def _up(self) -> Connection:
         try:
@@ -121,20 +130,30 @@ class Embedded:
     def _sign(self) -> None:
         self._last_sign = time.monotonic()
 
-    def _fell_silent(self, since: float) -> None:
-        """An answer failed that had brought nothing `since` then. If no other did either, the child is stuck."""
+    async def _failed(self, since: float, error: EngineError) -> None:
+        """Take note that an answer broke off which had brought nothing `since` then.
+
+        A child that died is known to be dead when this returns: whoever is told of the failure and asks again waits for the
+        next one, and does not knock at a dead one's door. One that lives, and brought nothing to any other either, is stuck,
+        unless the machine has far too much to do.
+        """
+        if self._supervisor is None:
+            return
         quiet = time.monotonic() - max(since, self._last_sign)
-        if self._supervisor and quiet >= self._policy.silence_timeout * NEARLY:
+        await self._supervisor.settle(SETTLE)
+        if isinstance(error, EngineDown) and quiet >= self._policy.silence_timeout * NEARLY and not self._busy():
             self._supervisor.condemn(f"The engine worked for {quiet:.0f} s without a result and was ended.")
 
 
 class Answer:
     """A reply of the child (`base.Reply`) that tells the engine when it brings something, and when it fell silent."""
 
-    def __init__(self, reply: StreamReply, sign: Callable[[], None], silent: Callable[[float], None]) -> None:
+    def __init__(
+        self, reply: StreamReply, sign: Callable[[], None], failed: Callable[[float, EngineError], Awaitable[None]]
+    ) -> None:
         self._reply = reply
         self._sign = sign
-        self._silent = silent
+        self._failed = failed
 
     def __aiter__(self) -> AsyncIterator[Sequence[Delta]]:
         return self
@@ -143,8 +162,8 @@ class Answer:
         since = time.monotonic()
         try:
             batch = await anext(self._reply)
-        except EngineError:
-            self._silent(since)
+        except EngineError as error:
+            await self._failed(since, error)
             raise
         self._sign()
         return batch

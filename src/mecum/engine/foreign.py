@@ -28,9 +28,9 @@ from mecum.types import Json
 
 MAX_MESSAGE = 500  # characters of a foreign message that we pass on
 _TOO_LONG = re.compile(r"context (length|size|window)|maximum context|exceed_context", re.IGNORECASE)
-_CONTEXT = re.compile(r"context (?:length|size|window)\D{1,20}(\d+)", re.IGNORECASE)
+_CONTEXT = re.compile(r"context\D{1,30}(\d+)", re.IGNORECASE)
 _PROMPT = re.compile(
-    r"(?:resulted in|passed|has|request|first|\() ?\(?(\d+)(?: input)? (?:tokens|in the messages)", re.IGNORECASE
+    r"(?:resulted in|passed|has|make|request|first|\() ?\(?(\d+)(?: input)? (?:tokens|in the messages)", re.IGNORECASE
 )
 
 

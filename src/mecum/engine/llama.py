@@ -13,7 +13,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from typing import Any
+
+LAST_WORDS = 0.5  # seconds: llama.cpp's log is written by a thread of its own, which an exit cuts short
 
 
 def _set(params: Any, name: str, value: Any) -> None:
@@ -36,7 +39,8 @@ def main() -> None:
     try:
         server = xllamacpp.Server(params)  # returns when the model is loaded; from then on its threads serve
     except RuntimeError:
-        sys.exit(1)  # in order: its log is written by a thread, which os._exit would cut short
+        time.sleep(LAST_WORDS)
+        sys.exit(1)
     sys.stdin.buffer.read()
     del server
     os._exit(0)

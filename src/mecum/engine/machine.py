@@ -14,7 +14,7 @@ from pathlib import Path
 
 import psutil
 
-_GPUS = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd", "/dev/dri/renderD128")
+_GPUS = ("/dev/nvidia0", "/dev/nvidiactl", "/dev/kfd")  # with memory of their own; built-in ones share the machine's
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,14 @@ class Machine:
         free = psutil.virtual_memory().available
         limits = [free, *_memory_left(root)]
         return cls(cores, min(limits), gpu=any((root / name.lstrip("/")).exists() for name in _GPUS))
+
+
+def overloaded() -> bool:
+    """Return whether twice as much wanted to run in the last minute as this machine has processors for.
+
+    Then llama.cpp's threads, which wait for each other at every step, can take a minute for what takes a second.
+    """
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > 2 * (os.cpu_count() or 1)
 
 
 def _cores(root: Path) -> int:

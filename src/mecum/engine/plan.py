@@ -26,7 +26,10 @@ _F16: Final = 2  # bytes of a number in the context's memory
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`context` is in tokens, for each slot; `cache_mib` bounds llama.cpp's cache of prompts that left their slot."""
+    """`context` is in tokens, for each slot; `cache_mib` bounds llama.cpp's cache of prompts that left their slot.
+
+    `fit` lets llama.cpp find out how many layers a GPU's memory holds, which costs it a second look at the model.
+    """
 
     slots: int
     context: int
@@ -34,6 +37,7 @@ class Plan:
     batch: int
     gpu_layers: int = 0
     cache_mib: int = 0
+    fit: bool = False
 
 
 def make_plan(header: Header, weights: int, settings: EngineSettings, machine: Machine) -> Plan:
@@ -57,6 +61,7 @@ def make_plan(header: Header, weights: int, settings: EngineSettings, machine: M
         batch=settings.batch,
         gpu_layers=settings.gpu_layers,
         cache_mib=max(0, min(CACHE, left)),
+        fit=elsewhere,
     )
 
 

@@ -34,7 +34,7 @@ from mecum.types import Delta, FinishReason, Json, Message, Prompt, Sampling, Us
 CONTEXT = 8192  # words
 _BEFORE = ("silent", "refuse")  # what happens before an answer begins
 _WORD = re.compile(r"\s*\S+|\s+$")
-_DIRECTIVE = re.compile(r"^!(\w+)(?: (.*))?$")
+_DIRECTIVE = re.compile(r"^!(\w+)(?: ([^\r\n]*))?\r?$", re.MULTILINE)
 
 
 class Scripted:
@@ -182,7 +182,7 @@ class _Choice:
 
 def _script(prompt: Prompt) -> list[_Step]:
     last = next((_text(message) for message in reversed(prompt.messages) if message.role == "user"), "")
-    steps = [_Step(match[1], match[2] or "") for line in last.splitlines() if (match := _DIRECTIVE.match(line))]
+    steps = [_Step(match[1], match[2] or "") for match in _DIRECTIVE.finditer(last)]
     return steps or [_forced(prompt) or _Step("say", f"You said: {last}")]
 
 

@@ -123,6 +123,13 @@ class Supervisor:
                 self._refuse()
             await self._changed.wait()
 
+    async def settle(self, timeout: float) -> None:
+        """Return when it is known that the child is not up, or after `timeout` seconds in which it stayed so."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self.state == "ready":
+                    await self._changed.wait()
+
     def condemn(self, why: str) -> None:
         """End the present child: it is stuck in a way that only its users can see. It is restarted as after a crash."""
         if self._process and self.state == "ready":
