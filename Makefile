@@ -8,7 +8,7 @@ LOCKED := install --no-deps --require-hashes --only-binary :all:
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test lint check soak lock clean
+.PHONY: help install serve test lint check soak docs lock clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -20,15 +20,16 @@ $(VENV)/.created:
 	@$(PYTHON) -m venv $(VENV) || { echo "python -m venv failed: install your system's package for it (Debian, Ubuntu: python3-venv)" >&2; exit 1; }
 	@touch $@
 
-$(VENV)/.installed: $(VENV)/.created pyproject.toml requirements/runtime.txt requirements/build.txt requirements/starter.txt
+$(VENV)/.installed: $(VENV)/.created pyproject.toml requirements/runtime.txt requirements/build.txt requirements/starter.txt requirements/embedder.txt
 	@echo "Setting up mecum in $(VENV) (once) ..."
-	@$(PIP) $(LOCKED) -r requirements/runtime.txt -r requirements/build.txt -r requirements/starter.txt
+	@$(PIP) $(LOCKED) -r requirements/runtime.txt -r requirements/build.txt -r requirements/starter.txt -r requirements/embedder.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
-$(VENV)/.tested: $(VENV)/.installed requirements/test.txt
+$(VENV)/.tested: $(VENV)/.installed requirements/test.txt requirements/clients.txt tests/clients/node/package-lock.json
 	@echo "Setting up the tests (once) ..."
 	@$(PIP) $(LOCKED) -r requirements/test.txt
+	@$(BIN)/python -m tests.clients.install
 	@touch $@
 
 serve: install ## Start the server on localhost:8002 (ARGS="--port 9000" for options)
@@ -48,12 +49,16 @@ test: lint check ## All checks and all tests
 soak: $(VENV)/.tested ## The tests with their full counts (long)
 	MECUM_SOAK=1 $(BIN)/python -m pytest --timeout 3600 $(ARGS)
 
+docs: install ## Write the pages that are made from the code
+	$(BIN)/python -m mecum.settings.document > docs/settings.md
+
 UV_COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate $(ARGS)
 lock: ## Write the locks anew (needs uv; ARGS=--upgrade for newer versions)
 	$(UV_COMPILE) pyproject.toml -o requirements/runtime.txt
 	$(UV_COMPILE) requirements/build.in -o requirements/build.txt
 	$(UV_COMPILE) requirements/test.in -o requirements/test.txt
 	$(UV_COMPILE) --no-deps requirements/starter.in -o requirements/starter.txt
+	$(UV_COMPILE) --no-deps requirements/embedder.in -o requirements/embedder.txt
 
 clean: ## Remove the virtual environment and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -115,7 +115,8 @@ class Principal:
 class Hit:
     """A passage that was found, kept whole to the end: citations, tests and logs use this value.
 
-    `score` is a calibrated relevance from 0 to 1. `page` counts from 1.
+    `score` is a calibrated relevance from 0 to 1. `page` counts from 1. `heading` is the part of the document it stands in,
+    `position` its number there, from 0; `date` is in seconds since 1970.
     """
 
     index: int
@@ -126,6 +127,11 @@ class Hit:
     chunk_id: str
     score: float
     text: str
+    heading: str | None = None
+    collection: str = ""
+    kind: str = ""
+    position: int = 0
+    date: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +139,7 @@ class Retrieval:
     """What a search of the library gave: `status` "empty" means that nothing relevant is there; `ms` milliseconds."""
 
     status: Literal["ok", "empty"]
-    mode: Literal["hybrid", "keyword"]
+    mode: Literal["hybrid", "keyword", "vector"]
     query: str
     k: int
     ms: float

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mecum.app.home import Home, Running, find, running
+from mecum.app.home import Home, Running, find, is_held, living, running
 from mecum.errors import HomeInUse, SettingsError
 
 HOLDER = """
@@ -149,3 +149,18 @@ def test_the_run_file_is_json_for_other_programs(path):
     with Home(path) as home:
         home.announce("http://127.0.0.1:8002")
         assert set(json.loads((path / "run.json").read_text())) == {"pid", "url", "token", "started"}
+
+
+def test_looking_changes_nothing(path, hold):
+    assert not is_held(path)
+    assert not path.exists()
+    holder = hold("announce")
+    assert is_held(path)
+    found = living(path)
+    assert found
+    assert found.pid == holder.pid
+    holder.kill()
+    holder.wait()
+    assert not is_held(path)
+    assert living(path) is None
+    assert running(path) == found

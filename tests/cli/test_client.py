@@ -10,7 +10,7 @@ from contextlib import aclosing, contextmanager, suppress
 import pytest
 
 from mecum.app.home import Running
-from mecum.cli.client import ask
+from mecum.cli.client import ask, get
 from mecum.cli.question import Piece, Question
 from mecum.errors import Busy, EngineBroke, EngineError, InvalidRequest, MecumError, NotFound
 
@@ -111,3 +111,25 @@ async def test_a_server_that_is_gone_is_told():
         gone = Running(pid=4711, url=f"http://127.0.0.1:{closed.getsockname()[1]}", token="t", started=0)
         with pytest.raises(MecumError, match="process id 4711 does not answer"):
             await anext(ask(gone, Question(text="Hi")))
+
+
+# What is not a chat
+
+
+@pytest.mark.parametrize(
+    ("sent", "kind", "words"),
+    [
+        (b"HTTP/1.1 503 Busy\r\n" + CLOSE + b'{"message": "the reason", "code": 503}', Busy, "the reason"),
+        (b"HTTP/1.1 200 OK\r\n" + CLOSE + b"<html>", EngineBroke, "not an answer"),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n" + CLOSE, MecumError, "status 302"),
+        (b"", MecumError, "does not answer"),
+    ],
+)
+async def test_what_goes_wrong_with_a_look_at_the_server_becomes_our_error(sent, kind, words):
+    with sending(sent) as server, pytest.raises(kind, match=words):
+        await get(server, "/readyz")
+
+
+async def test_a_look_at_the_server_brings_its_json():
+    with sending(b"HTTP/1.1 200 OK\r\n" + CLOSE + b'{"status": "ok"}') as server:
+        assert await get(server, "/readyz") == {"status": "ok"}

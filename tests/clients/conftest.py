@@ -1,13 +1,23 @@
-"""Servers for the client tests: one of each kind for the whole session."""
+"""Servers for the client tests, one of each kind for the whole session, and the clients that must be installed."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.clients.install import Installed, install_node, install_python
 from tests.clients.server import Server, is_idle, serving
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Install what the chosen tests need before the first of them runs: an installation may take longer than a test may."""
+    if not session.config.option.collectonly:
+        needed = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+        for fixture, install in (("other_python", install_python), ("node", install_node)):
+            if fixture in needed:
+                install()
 
 
 @pytest.fixture(scope="session")
@@ -21,8 +31,8 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with llama.cpp and the starter model."""
-    with serving(tmp_path_factory.mktemp("real")) as server:
+    """A server with llama.cpp and the starter model, on one thread: on a busy machine two wait for each other."""
+    with serving(tmp_path_factory.mktemp("real"), env={"MECUM_ENGINE_THREADS": "1"}) as server:
         yield server
         assert is_idle(server), "an answer is still held after all clients have gone"
 
@@ -30,16 +40,17 @@ def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def other_python() -> Path:
     """The interpreter with the clients that need another openai-python than ours."""
-    return _available(install_python())
+    return _program(install_python())
 
 
 @pytest.fixture(scope="session")
 def node() -> Path:
     """The Node program; the npm packages are beside its drivers."""
-    return _available(install_node())
+    return _program(install_node())
 
 
-def _available(installed: Installed) -> Path:
+def _program(installed: Installed) -> Path:
+    """Return the program. Without its registry a developer may go on, CI may not."""
     if installed.program is None:
-        pytest.skip(installed.problem)
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(installed.problem)
     return installed.program

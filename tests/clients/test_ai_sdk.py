@@ -15,7 +15,7 @@ CITIES = [{"city": "Köln"}, {"city": "Bonn"}]
 DRIVER = "node/ai_sdk_rows.mjs"
 PROVIDERS = ("compatible", "openai")
 
-pytestmark = pytest.mark.parametrize("provider", PROVIDERS)
+both = pytest.mark.parametrize("provider", PROVIDERS)
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +23,7 @@ def rows(scripted: Server, node: Path) -> Rows:
     return drive(node, DRIVER, scripted.url)
 
 
+@both
 def test_plain(rows: Rows, provider: str) -> None:
     told = rows[f"{provider}.plain"]
     assert (told["text"], told["finishReason"], told["model"]) == (WORDS, "stop", "scripted")
@@ -30,18 +31,21 @@ def test_plain(rows: Rows, provider: str) -> None:
     assert rows[f"{provider}.kernel2"]["text"] == "You said: hi"
 
 
+@both
 def test_streamed(rows: Rows, provider: str) -> None:
     told = rows[f"{provider}.stream"]
     assert (told["text"], told["finishReason"]) == (WORDS, "stop")
     assert told["usage"]["outputTokens"] == 5
 
 
+@both
 def test_unicode(rows: Rows, provider: str) -> None:
     found = rows[f"{provider}.unicode"]["text"]
     assert unicodedata.normalize("NFC", found) == unicodedata.normalize("NFC", "a😀👨‍👩‍👧漢字é\u0301~")
     assert rows[f"{provider}.separators"]["text"].endswith("one\u2028two\u2029three\x85four")
 
 
+@both
 def test_reasoning(rows: Rows, provider: str) -> None:
     told = rows[f"{provider}.reasoning"]
     assert told["text"] == "yes"
@@ -49,10 +53,12 @@ def test_reasoning(rows: Rows, provider: str) -> None:
         assert told["reasoningText"] == "let me see"
 
 
+@both
 def test_structured_output(rows: Rows, provider: str) -> None:
     assert rows[f"{provider}.schema"] == {"name": "text", "age": 1}
 
 
+@both
 @pytest.mark.parametrize("row", ["tools", "tools_streamed"])
 def test_tools(rows: Rows, provider: str, row: str) -> None:
     told = rows[f"{provider}.{row}"]
@@ -60,22 +66,26 @@ def test_tools(rows: Rows, provider: str, row: str) -> None:
     assert told["finishReason"] == "tool-calls"
 
 
+@both
 @pytest.mark.parametrize("row", ["tool_required", "tool_named"])
 def test_a_forced_tool(rows: Rows, provider: str, row: str) -> None:
     assert [call["input"] for call in rows[f"{provider}.{row}"]["toolCalls"]] == [{"city": "text"}]
 
 
+@both
 def test_limits(rows: Rows, provider: str) -> None:
     told = rows[f"{provider}.limits"]
     assert (told["text"], told["finishReason"]) == ("word1 word2 word3", "length")
 
 
+@both
 def test_metadata(rows: Rows, provider: str) -> None:
     raised = rows.raised(f"{provider}.metadata")
     assert json.loads(raised["responseBody"])["error"]["code"] == "role_not_found"
     assert rows[f"{provider}.retrieval"]["text"] == "You said: hi"
 
 
+@both
 @pytest.mark.parametrize(
     ("row", "status", "words"),
     [
@@ -95,21 +105,24 @@ def test_errors(rows: Rows, provider: str, row: str, status: int, words: str) ->
     assert json.loads(raised["responseBody"])["message"] == raised["message"]
 
 
+@both
 def test_what_will_fail_again_is_sent_once(rows: Rows, provider: str) -> None:
     assert rows.raised(f"{provider}.error_retried")["sent"] == 1
 
 
+@both
 def test_a_stream_that_breaks_off_raises(rows: Rows, provider: str) -> None:
     assert "broke off" in rows.raised(f"{provider}.breaks")["message"]
 
 
-def test_the_other_api_names_the_way(rows: Rows, provider: str) -> None:
+def test_the_other_api_names_the_way(rows: Rows) -> None:
     raised = rows.raised("responses")
     assert raised["status"] == 404
     assert "/v1/chat/completions" in raised["message"]
     assert ".chat(" in raised["message"]
 
 
+@both
 @pytest.mark.real_model
 def test_the_real_model(real: Server, node: Path, provider: str) -> None:
     told = drive(node, DRIVER, real.url, f"{provider}.real")[f"{provider}.real"]

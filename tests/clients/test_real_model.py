@@ -31,7 +31,7 @@ def schema(value: Json) -> Json:
 @pytest.mark.parametrize("path", CHAT_ROUTES)
 @pytest.mark.parametrize("stream", [True, False])
 def test_an_answer(real: Server, path: str, stream: bool) -> None:
-    answer = post(real.url, path, asks("Say hello.", stream=stream, max_tokens=24))
+    answer = post(real.url, path, asks("Say hello.", stream=stream, max_tokens=12))
     assert answer.text().strip()
     assert answer.reasons()[0] in ("stop", "length")
     if stream:
@@ -39,11 +39,11 @@ def test_an_answer(real: Server, path: str, stream: bool) -> None:
 
 
 def test_usage_and_length(real: Server) -> None:
-    body = asks("Count to one hundred.", max_tokens=8, stream_options={"include_usage": True})
+    body = asks("Tell me a story.", max_tokens=2, stream_options={"include_usage": True})
     answer = post(real.url, KERNEL2, body)
     last = answer.chunks()[-1]
     assert last["choices"] == []
-    assert last["usage"]["completion_tokens"] == 8
+    assert last["usage"]["completion_tokens"] == 2
     assert last["usage"]["prompt_tokens"] > 5
     assert answer.reasons() == ["length"]
 
@@ -55,14 +55,13 @@ def test_the_prompt_cache_shows_in_the_usage(real: Server) -> None:
 
 
 def test_a_seed_gives_the_same_text(real: Server) -> None:
-    body = asks("Tell me a story.", max_tokens=24, seed=7, temperature=0)
+    body = asks("Tell me a story.", max_tokens=16, seed=7, temperature=0)
     stream, again, plain = post(real.url, KERNEL2, body), post(real.url, KERNEL2, body), post(real.url, V1, body)
     assert stream.text() == again.text() == plain.text()
-    assert stream.chunks()[0]["system_fingerprint"] == plain.json()["system_fingerprint"]
 
 
 def test_a_stop_string_never_leaks(real: Server) -> None:
-    fields: Json = {"max_tokens": 40, "seed": 7, "temperature": 0}
+    fields: Json = {"max_tokens": 24, "seed": 7, "temperature": 0}
     whole = post(real.url, KERNEL2, asks("Tell me a story.", **fields)).text()
     stop = whole[len(whole) // 2 :][:9]  # across several tokens
     cut = post(real.url, KERNEL2, asks("Tell me a story.", **fields, stop=[stop]))
@@ -83,7 +82,7 @@ def test_a_json_schema(real: Server, stream: bool) -> None:
 
 
 def test_a_json_object(real: Server) -> None:
-    body = asks("Give me a JSON object with a name.", response_format={"type": "json_object"}, max_tokens=120, temperature=0)
+    body = asks("Give me a JSON object with a name.", response_format={"type": "json_object"}, max_tokens=40, temperature=0)
     answer = post(real.url, V1, body)
     if answer.reasons() == ["stop"]:
         assert isinstance(json.loads(answer.text()), dict)
@@ -118,7 +117,7 @@ def test_free_tools_and_their_results(real: Server) -> None:
         {"role": "system", "content": "Answer in one sentence."},
         {"role": "user", "content": [{"type": "text", "text": "So, how is it?"}]},
     ]
-    answer = post(real.url, V1, {"messages": messages, "tools": [TOOL], "max_tokens": 24})
+    answer = post(real.url, V1, {"messages": messages, "tools": [TOOL], "max_tokens": 12})
     assert answer.reasons()[0] in ("stop", "length", "tool_calls")
 
 
@@ -158,12 +157,12 @@ def test_openai_python(real: Server) -> None:
     with OpenAI(base_url=f"{real.url}/v1", api_key="none", max_retries=0) as client:
         (model,) = [model.id for model in client.models.list()]
         stream = client.chat.completions.create(
-            model=model, messages=[{"role": "user", "content": "Say hello."}], max_tokens=16, stream=True
+            model=model, messages=[{"role": "user", "content": "Say hello."}], max_tokens=12, stream=True
         )
         pieces = [chunk.choices[0].delta.content or "" for chunk in stream]
         assert sum(bool(piece) for piece in pieces) > 3
         plain = client.chat.completions.create(
-            model=model, messages=[{"role": "user", "content": "Say hello."}], max_tokens=16
+            model=model, messages=[{"role": "user", "content": "Say hello."}], max_tokens=12
         )
         assert plain.choices[0].message.content
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from filelock import FileLock
-from tests.clients.alone import UNSHARE
+from tests.clients.alone import LIMIT, UNSHARE
 from tests.clients.server import Server, clean_environment
 from tests.clients.wire import Answer
 
@@ -30,7 +30,7 @@ CHECKSUMS = {
 def on_8002(home: Path, command: Sequence[str], *options: str) -> subprocess.CompletedProcess[bytes]:
     """Run a command beside a server on port 8002: on a network of our own, else on this machine's if the port is free."""
     alone = [sys.executable, "-m", "tests.clients.alone", str(home), *options, "--", *command]
-    run = {"cwd": Path(__file__).parents[2], "env": clean_environment(), "capture_output": True, "timeout": 100}
+    run = {"cwd": Path(__file__).parents[2], "env": clean_environment(), "capture_output": True, "timeout": LIMIT + 20}
     if shutil.which(UNSHARE[0]) and subprocess.run([*UNSHARE, "true"], capture_output=True, check=False).returncode == 0:
         return subprocess.run([*UNSHARE, *alone], check=False, **run)  # type: ignore[call-overload]
     with FileLock(Path(sys.prefix) / "port-8002.lock"):
@@ -59,9 +59,10 @@ def test_http_client(tmp_path: Path) -> None:
 
 
 @pytest.mark.real_model
+@pytest.mark.timeout(LIMIT + 40)
 def test_real_answers(tmp_path: Path) -> None:
-    """The context is small, so that an answer that knows no other end is short."""
-    (tmp_path / "mecum.toml").write_text("[engine]\ncontext = 256\n")
+    """The context is small, so that an answer without an end is short; one thread suffers least beside other work."""
+    (tmp_path / "mecum.toml").write_text("[engine]\ncontext = 256\nthreads = 1\n[server]\ndrain_timeout = 1\n")
     curl, http_client = tmp_path / "curl.out", tmp_path / "http_client.out"
     both = f"{shlex.join(CURL)} > {curl} && {shlex.join(HTTP_CLIENT)} > {http_client}"
     done = on_8002(tmp_path, ("sh", "-c", both))

@@ -88,7 +88,7 @@ def post(url: str, path: str, body: Any, headers: Mapping[str, str] | None = Non
 
 def request(url: str, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
     """Send exactly these headers (and those that http.client must add) and read the whole response."""
-    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=100)
     try:
         connection.request(method, path, body=body, headers=dict(headers or {}))
         response = connection.getresponse()

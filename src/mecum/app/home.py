@@ -97,6 +97,33 @@ def running(path: Path) -> Running | None:
         return None
 
 
+def is_held(path: Path) -> bool:
+    """Return whether a mecum process works on the directory. Nothing in it is changed.
+
+    Raises:
+        SettingsError: its lock cannot be opened.
+    """
+    file = path / "lock"
+    try:
+        if not file.exists():
+            return False
+        with FileLock(file, timeout=0, mode=0o600, preserve_lock_file=True):
+            return False
+    except Timeout:
+        return True
+    except OSError as error:
+        raise _unusable(path, error) from None
+
+
+def living(path: Path) -> Running | None:
+    """Return the server that works on the directory, if one does. Nothing in it is changed.
+
+    Raises:
+        SettingsError: as `is_held`.
+    """
+    return running(path) if is_held(path) else None
+
+
 def find(path: Path, timeout: float = 30.0) -> Running | Home:
     """Return the server that holds the directory; where none does, the directory itself, taken.
 

@@ -31,7 +31,7 @@ def droppable(messages: tuple[Message, ...]) -> list[int]:
     A cut is only made in front of a user turn, so that an answer never loses its question nor a tool's result its call.
     """
     start = _start(messages)
-    users = [i for i, message in enumerate(messages) if message.role == "user" and i >= start]
+    users = [i for i, message in enumerate(messages) if message.role == "user"]
     firsts = [next(group)[1] for _, group in groupby(enumerate(users), key=lambda pair: pair[1] - pair[0])]
     return sorted({0, *(first - start for first in firsts)})
 

@@ -34,7 +34,7 @@ def ask(question: Question, flags: Mapping[str, Any], config: Path | None, *, st
     """
     loaded = load(flags, os.environ, config=config)
     settings = loaded.settings
-    configure(_level(loaded), settings.log.format)
+    configure(level(loaded), settings.log.format)
     text = combined(question.text.strip(), _piped(sys.stdin, limit=int(settings.server.max_body_mb * 2**20)))
     if not text:
         raise InvalidRequest('Ask something: mecum ask "…", or pipe a text into mecum ask.')
@@ -52,7 +52,7 @@ def ask(question: Question, flags: Mapping[str, Any], config: Path | None, *, st
         where.release()
 
 
-def _level(loaded: Loaded) -> str:
+def level(loaded: Loaded) -> str:
     """Return how much to log: an answer on its own stays alone unless somebody asked for more."""
     return "critical" if loaded.origins["log.level"] == "default" else loaded.settings.log.level
 
@@ -87,7 +87,7 @@ async def _print(pieces: Pieces, question: Question, *, stream: bool) -> None:
                 _write(text)
     whole = "".join(said)
     _write(("" if stream else whole) + ("" if whole.endswith("\n") else "\n"))
-    _remark(rest, question)
+    remark(rest, question)
 
 
 def _write(text: str) -> None:
@@ -95,12 +95,15 @@ def _write(text: str) -> None:
     sys.stdout.flush()
 
 
-def _remark(pieces: list[Piece], question: Question) -> None:
+def remark(pieces: list[Piece], question: Question) -> None:
+    """Say on stderr what there is to know about an answer: what it rests on, who gave it, what is missing."""
     for piece in pieces:
         if piece.instead:
             note(f"there is no model {question.model}; {piece.instead} answered.")
         if piece.finish_reason == "length":
             note("the answer was cut off; --max-tokens gives it more room.")
+        if piece.dropped:
+            note(f"the oldest {piece.dropped} messages no longer fit the model's context and were left out.")
         for source in piece.sources:
             say(plain(_source(source)), sys.stderr)
 

@@ -27,10 +27,9 @@ async def ask(server: Running, question: Question) -> Pieces:
         MecumError: the server refuses, is gone, or breaks off.
     """
     timeout = aiohttp.ClientTimeout(total=None, connect=_CONNECT, sock_read=_SILENCE)
-    headers = {"Authorization": f"Bearer {server.token}", "Accept": "text/event-stream"}
     try:
         async with (
-            aiohttp.ClientSession(timeout=timeout, headers=headers) as session,
+            aiohttp.ClientSession(timeout=timeout, headers=_headers(server, "text/event-stream")) as session,
             session.post(f"{server.url}/api/kernel2/chat", json=body_of(question), allow_redirects=False) as response,
         ):
             if response.status != 200:
@@ -45,11 +44,38 @@ async def ask(server: Running, question: Question) -> Pieces:
         raise _broke_off() from error
 
 
+async def get(server: Running, path: str) -> Json:
+    """Return what the server answers at a path.
+
+    Raises:
+        MecumError: it refuses, or is gone.
+    """
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(_CONNECT), headers=_headers(server)) as session,
+            session.get(server.url + path, allow_redirects=False) as response,
+        ):
+            content = await response.read()
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise _gone(server) from error
+    if response.status != 200:
+        raise _error(response.status, content)
+    return _parsed(content)
+
+
+def _headers(server: Running, accept: str = "application/json") -> dict[str, str]:
+    return {"Authorization": f"Bearer {server.token}", "Accept": accept}
+
+
 def body_of(question: Question) -> Json:
     """Return the request's body (`POST /api/kernel2/chat`)."""
     messages = [{"role": "system", "content": question.system}] if question.system else []
-    messages.append({"role": "user", "content": question.text})
-    metadata = {"role_id": question.role_id, "enable_l0_retrieval": question.retrieval}
+    messages += [*question.history, {"role": "user", "content": question.text}]
+    metadata = {
+        "role_id": question.role_id,
+        "enable_l0_retrieval": question.retrieval,
+        "truncation": "auto" if question.truncate else None,
+    }
     body = {
         "messages": messages,
         "stream": True,
@@ -83,6 +109,7 @@ def _piece(event: Json) -> Piece:
         text=delta.get("content") or "",
         finish_reason=choice.get("finish_reason"),
         sources=tuple(event.get("sources") or ()),
+        dropped=(event.get("truncation") or {}).get("dropped_messages", 0),
     )
 
 

@@ -17,6 +17,7 @@ from mecum.errors import Busy, EngineError, InvalidRequest, MecumError, NotFound
 
 Home = Annotated[Path | None, typer.Option("--home", metavar="DIR", help="Data directory.", show_default=False)]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings file.", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="As one JSON object.")]
 LogLevel = Annotated[str | None, typer.Option("--log-level", metavar="LEVEL", help="debug, info, warning or error.")]
 LogFormat = Annotated[str | None, typer.Option("--log-format", metavar="FORMAT", help="text or json.")]
 
@@ -51,6 +52,10 @@ def program() -> typer.Typer:
     cli.callback()(_mecum)
     cli.command("serve")(_serve)
     cli.command("ask")(_ask)
+    cli.command("chat")(_chat)
+    cli.command("status")(_status)
+    cli.command("stop")(_stop)
+    cli.command("doctor")(_doctor)
     cli.command("config")(_config)
     cli.command("pull")(_pull)
     return cli
@@ -137,9 +142,66 @@ def _ask(
     ask(asked, {"home": home, "log.level": log_level}, config, stream=stream)
 
 
+def _chat(
+    *,
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Model to ask; without a server also a GGUF file.")
+    ] = None,
+    role: Annotated[str | None, typer.Option(metavar="ID", help="Role to speak as.")] = None,
+    system: Annotated[str | None, typer.Option(metavar="TEXT", help="What the model is told before every question.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(metavar="N", min=1, help="Most tokens of an answer (2000).")] = None,
+    temperature: Annotated[float | None, typer.Option(metavar="X", min=0, max=2, help="Randomness (0.1).")] = None,
+    docs: Annotated[bool | None, typer.Option("--docs/--no-docs", help="Look into your documents or not.")] = None,
+    history: Annotated[bool, typer.Option("--history/--no-history", help="Keep what is typed for the next chat.")] = True,
+    home: Home = None,
+    config: Config = None,
+    log_level: LogLevel = None,
+) -> None:
+    """Talk in the terminal, with the running server or without one; /help lists the commands inside."""
+    from mecum.cli.chat import chat  # noqa: PLC0415 # see the module's docstring
+    from mecum.cli.question import Question  # noqa: PLC0415 # as above
+
+    common = Question(
+        text="", system=system, model=model, role_id=role, max_tokens=max_tokens, temperature=temperature, docs=docs
+    )
+    chat(common, {"home": home, "log.level": log_level}, config, history=history)
+
+
+def _status(*, as_json: AsJson = False, home: Home = None, config: Config = None) -> None:
+    """Tell how the running server does. Exit code 1: there is none, or it does not answer."""
+    from mecum.cli.status import status  # noqa: PLC0415 # see the module's docstring
+
+    raise typer.Exit(status({"home": home}, config, as_json=as_json))
+
+
+def _stop(
+    *,
+    now: Annotated[bool, typer.Option("--now", help="Do not let running answers end.")] = False,
+    home: Home = None,
+    config: Config = None,
+) -> None:
+    """Stop the running server, once its answers have ended."""
+    from mecum.cli.stop import stop  # noqa: PLC0415 # see the module's docstring
+
+    stop({"home": home}, config, now=now)
+
+
+def _doctor(
+    *,
+    deep: Annotated[bool, typer.Option("--deep", help="Let the engine answer, too; it may have to load the model.")] = False,
+    as_json: AsJson = False,
+    home: Home = None,
+    config: Config = None,
+) -> None:
+    """Look for what is wrong, and say what to do. Exit code 1: something has to be done."""
+    from mecum.cli.doctor import doctor  # noqa: PLC0415 # see the module's docstring
+
+    raise typer.Exit(doctor({"home": home}, config, deep=deep, as_json=as_json))
+
+
 def _config(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    as_json: AsJson = False,
     home: Home = None,
     config: Config = None,
 ) -> None:

@@ -12,10 +12,15 @@ from mecum.types import Json
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What is asked. None: whatever the server, or the role, has as its default."""
+    """What is asked. None: whatever the server, or the role, has as its default.
+
+    `history` is what was said before, as messages; `truncate` lets its oldest turns go where all of it does not fit.
+    """
 
     text: str
     system: str | None = None
+    history: tuple[Json, ...] = ()
+    truncate: bool = False
     model: str | None = None
     role_id: str | None = None
     max_tokens: int | None = None
@@ -29,12 +34,16 @@ class Question:
 
 
 class Piece(NamedTuple):
-    """Something new of an answer. `sources` are as in the wire format; `instead` is the model that stood in for another."""
+    """Something new of an answer. `sources` are as in the wire format; `instead` is the model that stood in for another.
+
+    `dropped` is how many of the oldest messages did not fit.
+    """
 
     text: str = ""
     finish_reason: str | None = None
     sources: tuple[Json, ...] = ()
     instead: str | None = None
+    dropped: int = 0
 
 
 Pieces = AsyncGenerator[Piece, None]

@@ -77,7 +77,7 @@ ROWS = {
     "error_long": lambda url: fails(url, "word " * 9000),
     "error_before_stream": lambda url: fails(url, "!refuse 503", stream=True),
     "breaks": lambda url: fails(url, BREAKS, stream=True),
-    "real": lambda url: streamed(url, "Say hello.", model="openai/mecum", max_tokens=24),
+    "real": lambda url: streamed(url, "Say hello.", model="openai/mecum", max_tokens=12),
 }
 
 main(ROWS)

@@ -104,7 +104,7 @@ ROWS = {
     "error_503": lambda url: fails(url, "!refuse 503"),
     "error_before_stream": lambda url: fails(url, "!refuse 503", stream=True),
     "breaks": lambda url: fails(url, BREAKS, stream=True),
-    "real": lambda url: streamed(url, "Say hello.", model="mecum", max_tokens=24),
+    "real": lambda url: streamed(url, "Say hello.", model="mecum", max_tokens=12),
 }
 
 main(ROWS)

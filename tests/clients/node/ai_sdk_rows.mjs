@@ -81,7 +81,7 @@ function rowsOf(provider) {
     error_before_stream: (url) => raised(() => streamed(model(url), "!refuse 503")),
     error_retried: (url) => counted(provider, url, "!refuse 400"),
     breaks: (url) => raised(() => streamed(model(url), BREAKS)),
-    real: (url) => streamed(model(url, "mecum"), "Say hello.", { maxOutputTokens: 24 }),
+    real: (url) => streamed(model(url, "mecum"), "Say hello.", { maxOutputTokens: 12 }),
   };
 }
 

@@ -81,5 +81,5 @@ await main({
   error_before_stream: (url) => fails(url, "!refuse 503", { stream: true }),
   breaks: (url) => raised(() => streamed(url, BREAKS)),
   breaks_helper: (url) => raised(() => helper(url, BREAKS)),
-  real: (url) => streamed(url, "Say hello.", { model: "mecum", max_tokens: 24 }),
+  real: (url) => streamed(url, "Say hello.", { model: "mecum", max_tokens: 12 }),
 });

@@ -1,0 +1,109 @@
+"""`mecum status`: how the server does that works on the data directory. It changes nothing (`tests/cli/test_status.py`)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from mecum.app.home import Running, is_held, living
+from mecum.cli import client
+from mecum.cli.terminal import note, plain, say
+from mecum.errors import MecumError
+from mecum.settings.load import load
+from mecum.types import Json
+
+HEALTH = "/api/kernel2/health"
+
+
+def status(flags: Mapping[str, Any], config: Path | None, *, as_json: bool) -> int:
+    """Show the server's state: as lines, or as one JSON object. Return the exit code: 1 where none runs, or answers."""
+    home = load(flags, os.environ, config=config).settings.home
+    server = living(home)
+    health, error = asyncio.run(health_of(server)) if server else (None, None)
+    if as_json:
+        say(json.dumps(_json(home, server, health, error), indent=2))
+    elif server is None:
+        busy = "Another mecum command works on it now." if is_held(home) else "Start one: mecum serve."
+        say(f"No mecum server runs on {home}. {busy}")
+    else:
+        _show(list(rows(home, server, health)))
+        if error:
+            note(error)
+    return 0 if health else 1
+
+
+async def health_of(server: Running) -> tuple[Json | None, str | None]:
+    """Return what the server says of itself, or why it does not."""
+    try:
+        return (await client.get(server, HEALTH))["data"], None
+    except MecumError as error:
+        return None, error.message
+    except (KeyError, TypeError):
+        return None, f"What answers at {server.url} is not mecum."
+
+
+def _json(home: Path, server: Running | None, health: Json | None, error: str | None) -> Json:
+    if server is None:
+        return {"running": False, "home": str(home)}
+    told = {name: value for name, value in asdict(server).items() if name != "token"}
+    return {"running": True, "home": str(home), **told, "health": health, "error": error}
+
+
+def rows(home: Path, server: Running, health: Json | None) -> Iterator[tuple[str, str]]:
+    """Yield what there is to know, line by line: a label and a text."""
+    yield "state", _state(health) if health else "does not answer"
+    yield "address", server.url
+    yield "process", f"{server.pid}, for {_span(health['uptime'])}" if health else str(server.pid)
+    if health:
+        engine, queue = health["engine"], health["queue"]
+        yield "model", _model(health["model"])
+        yield "engine", f"{engine['kind']} ({engine['version'] or 'elsewhere'}), restarted {_times(engine['restarts'])}"
+        yield "queue", f"{queue['working']} at work, {queue['waiting']} waiting"
+    yield "data", str(home)
+
+
+def _state(health: Json) -> str:
+    state = "ready" if health["status"] == "ok" else health["status"]
+    reason = health["engine"]["reason"]
+    return f"{state}: {reason}" if reason else state
+
+
+def _model(model: Json | None) -> str:
+    if model is None:
+        return "not known yet"
+    facts = [model["id"]]
+    if model["size"]:
+        facts.append(f"{model['size'] / 1e6:,.0f} MB")
+    if model["context_length"]:
+        facts.append(f"context of {model['context_length']:,} tokens")
+    return ", ".join([*facts, f"{model['slots']} at once"])
+
+
+def _span(seconds: float) -> str:
+    whole = int(seconds)
+    units = ((whole // 86400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s"))
+    said = [f"{number} {unit}" for number, unit in units if number]
+    return " ".join(said[:2]) or "0 s"
+
+
+def _times(number: int) -> str:
+    return {0: "never", 1: "once"}.get(number, f"{number} times")
+
+
+def _show(lines: list[tuple[str, str]]) -> None:
+    if not sys.stdout.isatty():
+        for label, value in lines:
+            say(f"{label:<9}{plain(value)}")
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    for label, value in lines:
+        console.print(Text.assemble((f"  {label:<9}", "bold cyan"), plain(value)))

@@ -1,0 +1,91 @@
+"""From rows to values, and from a Filter to SQL. Every text of SQL that takes part in a filter is made here."""
+# ruff: noqa: S608 -- the SQL is put together from this room's own texts alone; every value is bound
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import apsw
+import orjson
+
+from mecum.store.values import Document, Failure, Filter, Found, Passage
+from mecum.types import Json
+
+Row = tuple[Any, ...]
+_FIELDS: Final = (
+    *("id", "owner", "collection", "path", "title", "kind", "size", "state", "content_hash", "passages"),
+    *("metadata", "date", "created", "updated"),
+)
+DOCUMENT: Final = ", ".join(f"d.{name}" for name in (*_FIELDS, "error_code", "error_message"))
+PASSAGE: Final = "p.id, d.id, p.position, p.text, p.context, p.place, p.date"
+FOUND: Final = f"p.key, d.collection, d.path, d.title, d.kind, coalesce(p.date, d.date), {PASSAGE}"
+JOINED: Final = "passages p JOIN documents d ON d.key = p.document"
+
+
+def rows(db: apsw.Connection, sql: str, *values: Any) -> list[Row]:
+    """Return all rows of a query."""
+    return db.execute(sql, values).fetchall()
+
+
+def row(db: apsw.Connection, sql: str, *values: Any) -> Row | None:
+    """Return a query's first row."""
+    found: Row | None = db.execute(sql, values).fetchone()
+    return found
+
+
+def value(db: apsw.Connection, sql: str, *values: Any) -> Any:
+    """Return the one value of a query that always has a row."""
+    return rows(db, sql, *values)[0][0]
+
+
+def document_of(columns: Row) -> Document:
+    """Return the value of a row of DOCUMENT's columns."""
+    *plain, code, message = columns
+    fields: Json = dict(zip(_FIELDS, plain, strict=True))
+    fields["metadata"] = orjson.loads(fields["metadata"])
+    return Document(**fields, error=None if code is None else Failure(code, message))
+
+
+def passage_of(columns: Row) -> Passage:
+    """Return the value of a row of PASSAGE's columns."""
+    passage_id, document_id, position, text, context, place, date = columns
+    return Passage(passage_id, document_id, position, text, context, orjson.loads(place), date)
+
+
+def found_of(columns: Row) -> Found:
+    """Return the value of a row of FOUND's columns."""
+    key, collection, path, title, kind, date, *passage = columns
+    return Found(key, passage_of(tuple(passage)), collection, path, title, kind, date)
+
+
+def document_key(db: apsw.Connection, owner: str, document_id: str) -> int | None:
+    """Return the key of an owner's document."""
+    found = row(db, "SELECT key FROM documents WHERE id = ? AND owner = ?", document_id, owner)
+    return None if found is None else int(found[0])
+
+
+def document_at(db: apsw.Connection, key: int) -> Document:
+    """Return the document with a key that exists."""
+    return document_of(rows(db, f"SELECT {DOCUMENT} FROM documents d WHERE d.key = ?", key)[0])
+
+
+def condition(where: Filter, *, date: str | None) -> tuple[str, list[Any]]:
+    """Return the filter as SQL over `d` (and `p`) with its values. `date` is what its dates bound, None: they do not."""
+    parts, values = ["d.owner = ?"], list[Any]([where.owner])
+    for column, allowed in (("d.collection", where.collections), ("d.kind", where.kinds)):
+        if allowed:
+            parts.append(f"{column} IN ({marks(len(allowed))})")
+            values += allowed
+    if where.path_prefix:
+        parts.append("d.path >= ? AND substr(d.path, 1, length(?)) = ?")
+        values += [where.path_prefix] * 3
+    for bound, limit in ((">=", where.since), ("<=", where.until)):
+        if date is not None and limit is not None:
+            parts.append(f"{date} {bound} ?")
+            values.append(limit)
+    return " AND ".join(parts), values
+
+
+def marks(number: int) -> str:
+    """Return so many question marks, for a list of bound values."""
+    return ",".join("?" * number)

@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+import random
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mecum.engine.embedder.local import locate
+from mecum.engine.embedder.pieces import Pieces
+from mecum.engine.embedder.weights import read
+from mecum.knowledge.chunk import CHAT, CONTEXT, PROSE, chunk, estimate
+from mecum.knowledge.extract.base import Block, Part, Place
+from mecum.knowledge.extract.chats import Turn, conversation
+from mecum.knowledge.extract.plain import markdown_blocks, numbered
+
+WORDS = "the boat left harbour at noon with seven people and a dog because wind had turned and nobody wanted to wait".split()
+
+
+def sentence(rng: random.Random) -> str:
+    return " ".join(rng.choices(WORDS, k=rng.randint(4, 25))).capitalize() + "."
+
+
+def prose(rng: random.Random, paragraphs: int) -> list[str]:
+    return [" ".join(sentence(rng) for _ in range(rng.randint(1, 9))) for _ in range(paragraphs)]
+
+
+def document(paragraphs: list[str], **more: str) -> Part:
+    return Part.of("text", [Block(text) for text in paragraphs], **more)
+
+
+def talk(rng: random.Random, turns: int) -> Part:
+    said = [Turn(rng.choice(("Ada", "Bo")), sentence(rng), 1.7e9 + 3600 * number) for number in range(turns)]
+    return conversation("whatsapp", said)
+
+
+def bare(text: str) -> str:
+    return "".join(text.split())
+
+
+blocks = st.lists(
+    st.builds(
+        Block,
+        st.one_of(
+            st.text(max_size=60),
+            st.integers(0, 10**6).map(lambda seed: " ".join(sentence(random.Random(seed)) for _ in range(seed % 40))),
+            st.integers(0, 10**6).map(lambda seed: "字" * (seed % 900) + "。"),
+        ),
+        st.sampled_from(["text", "heading", "turn", "row", "code"]),
+        level=st.integers(1, 3),
+    ),
+    max_size=12,
+)
+
+
+@given(blocks)
+def test_every_character_is_in_a_passage_at_its_place(found):
+    part = Part.of("text", found)
+    covered = [False] * len(part.text)
+    for passage in chunk(part):
+        assert passage.text == part.text[passage.start : passage.stop]
+        assert passage.text.strip()
+        assert (passage.place["start"], passage.place["stop"]) == (passage.start, passage.stop)
+        covered[passage.start : passage.stop] = [True] * (passage.stop - passage.start)
+    assert all(there or char.isspace() for there, char in zip(covered, part.text, strict=True))
+    assert chunk(part) == chunk(part)
+
+
+@given(blocks)
+def test_no_passage_is_larger_than_it_may_be(found):
+    for passage in chunk(Part.of("text", found)):
+        assert estimate(passage.text) <= PROSE.most + 1
+        assert estimate(passage.context) <= CONTEXT
+
+
+def test_prose_is_of_the_right_size_and_ends_with_a_sentence():
+    rng = random.Random(1)
+    part = document(prose(rng, 60))
+    passages = chunk(part)
+    assert all(PROSE.least <= estimate(passage.text) <= PROSE.most for passage in passages[:-1])
+    assert all(passage.text.endswith(".") for passage in passages)
+    ends = sum(part.text[passage.stop : passage.stop + 2] in ("\n\n", "") for passage in passages)
+    assert ends > 0.9 * len(passages)  # of a paragraph, wherever one is near
+
+
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("change", ["insert", "delete", "word"])
+def test_a_small_change_changes_few_passages(seed, change):
+    """The number of new passages does not grow with the document, and most changes cost two or three."""
+    rng = random.Random(seed)
+    before = prose(rng, 200)
+    after, place = list(before), rng.randrange(5, 150)
+    if change == "insert":
+        after.insert(place, " ".join(sentence(rng) for _ in range(6)))
+    elif change == "delete":
+        del after[place]
+    else:
+        after[place] = after[place].replace(" ", " really ", 1)
+    old = {passage.text for passage in chunk(document(before))}
+    new = [passage for passage in chunk(document(after)) if passage.text not in old]
+    assert len(old) > 60
+    assert len(new) <= 8
+
+
+def test_turns_are_whole_and_the_last_comes_again():
+    part = talk(random.Random(2), 80)
+    passages = chunk(part)
+    starts = {block.start for block in part.blocks}
+    assert all(passage.start in starts for passage in passages)
+    same_day = [(one, two) for one, two in pairwise(passages) if not two.text.split("\n")[0].endswith("2023")]
+    again = [two.start < one.stop for one, two in same_day]
+    assert again
+    assert all(again)
+    assert all(estimate(passage.text) <= CHAT.most for passage in passages)
+
+
+def test_the_day_stands_in_front_of_every_passage_of_a_chat():
+    for passage in chunk(talk(random.Random(3), 80)):
+        assert " 2023" in passage.context or " 2023" in passage.text.splitlines()[0]
+        assert passage.date is not None
+
+
+def test_a_long_turn_keeps_its_speaker():
+    said = " ".join(sentence(random.Random(4)) for _ in range(60))
+    passages = chunk(conversation("chatgpt", [Turn("Ada", "Hi"), Turn("Bo", said)], title="Boats"))
+    assert len(passages) > 3
+    assert all(passage.context == "Boats > Bo goes on" for passage in passages[2:])
+
+
+def test_headings_go_with_what_follows_and_stand_above_the_rest():
+    rng = random.Random(5)
+    long = "\n\n".join(prose(rng, 12))
+    text = f"# Harbour\n\n{long}\n\n## Boats\n\nSmall.\n\n## Tides\n\n{long}"
+    passages = chunk(Part.of("markdown", markdown_blocks(numbered(text)), title="Guide"))
+    assert passages[0].text.startswith("Harbour\n\n")
+    assert (passages[0].context, passages[1].context) == ("Guide", "Guide > Harbour")
+    assert passages[1].place["heading"] == ["Harbour"]
+    boats = next(passage for passage in passages if passage.text.startswith("Boats"))
+    assert boats.context == "Guide > Harbour"
+    assert "Tides" in boats.text  # too small a section to stand alone
+    assert not any(passage.text.endswith(("Tides", "Boats", "Harbour")) for passage in passages)
+
+
+def test_places_are_those_of_the_first_block():
+    found = [Block(text, "row", Place(sheet="S", line=number)) for number, text in enumerate(prose(random.Random(6), 30), 1)]
+    passages = chunk(Part.of("xlsx", found))
+    assert [passage.place["sheet"] for passage in passages] == ["S"] * len(passages)
+    assert passages[1].place["line"] > 1
+
+
+@pytest.mark.parametrize("title", ["", "word " * 400, "Ünïcode"])
+def test_a_context_never_crowds_out_the_text(title):
+    (passage,) = chunk(document(["Short."], title=title))
+    assert estimate(passage.context) <= CONTEXT
+
+
+def test_nothing_gives_nothing():
+    assert chunk(document([])) == ()
+
+
+@pytest.mark.real_model
+def test_passages_fit_the_embedder(tmp_path):
+    """Texts of many kinds, each as one long block, which are the hardest to cut."""
+    rng = random.Random(7)
+    alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    texts = [
+        " ".join(prose(rng, 60)),
+        "Die Donaudampfschifffahrtsgesellschaft beschließt Geschwindigkeitsbegrenzungen. " * 60,
+        "Следующее заседание комиссии начнётся во вторник в три часа дня. " * 60,
+        "次の会議は火曜日の午後三時に始まります。" * 100,
+        "下一次会议将于星期二下午三点举行。" * 100,
+        "การประชุมครั้งต่อไปจะเริ่มเวลาบ่ายสามโมง " * 60,
+        "अगले मंगलवार को बैठक दोपहर तीन बजे शुरू होगी। " * 60,
+        "".join(rng.choices(alphabet, k=8000)),
+        " ".join(f"{rng.random():.6f};{rng.randrange(10**6)}" for _ in range(500)),
+        "-=+*/#@!?;: 😀👍🎉" * 300,
+        Path(__file__).read_text(encoding="utf-8"),
+        "THE NEXT MEETING BEGINS ON TUESDAY AT THREE. " * 80,
+    ]
+    pieces = Pieces(read(locate(tmp_path)))
+    for text in texts:
+        title = text[:2000]
+        for passage in chunk(document([text], title=title)):
+            assert len(pieces.encode(f"passage: {passage.context}\n{passage.text}", 10_000)) <= 512

@@ -1,0 +1,55 @@
+"""How scores become ranks and relevance."""
+
+from __future__ import annotations
+
+import pytest
+
+from mecum.knowledge.fuse import Spread, Usual, ranks, relevance, with_neighbours
+
+E5 = Usual.of("multilingual-e5-small-g1", 384)
+SPREAD = Spread.of(0.75, 0.022, 1000, E5)
+
+
+def order(scores: dict[int, float]) -> list[int]:
+    return sorted(scores, key=lambda key: -scores[key])
+
+
+def test_both_sides_count_where_the_words_cover_the_question() -> None:
+    assert order(ranks({1: 0.84, 2: 0.80}, {2: 9.0, 3: 3.0}, spread=SPREAD, coverage=0.8)) == [2, 1, 3]
+
+
+def test_without_common_words_vectors_rank_alone() -> None:
+    assert order(ranks({1: 0.84, 2: 0.80, 3: 0.79}, {3: 9.0}, spread=SPREAD, coverage=0.05)) == [1, 2, 3]
+
+
+def test_without_vectors_keywords_rank() -> None:
+    assert order(ranks({}, {1: 2.0, 2: 9.0}, spread=None, coverage=0.0)) == [2, 1]
+    assert ranks({}, {}, spread=None, coverage=0.0) == {}
+
+
+def test_a_good_neighbour_lifts_a_little() -> None:
+    lifted = with_neighbours({1: 5.0, 2: 1.0, 3: 1.0, 4: -9.0}, {2: [1], 3: [4], 1: [2]})
+    assert lifted[2] > lifted[3] == 1.0
+    assert lifted[1] > lifted[2]
+
+
+def test_relevance_grows_with_nearness_and_coverage_and_is_a_share() -> None:
+    values = [
+        relevance(dot, covered, spread=SPREAD, foreign=False) for dot, covered in ((0.7, 0.0), (0.8, 0.3), (0.86, 0.9))
+    ]
+    assert values == sorted(values)
+    assert 0 < values[0] < 0.01
+    assert 0.9 < values[2] < 1
+
+
+def test_in_another_language_nearness_alone_tells() -> None:
+    near, far = (relevance(dot, 0.0, spread=SPREAD, foreign=True) for dot in (0.87, 0.80))
+    assert near > 0.5 > far
+    assert relevance(0.87, 0.0, spread=SPREAD, foreign=False) < near
+
+
+def test_a_small_library_is_judged_by_what_is_usual() -> None:
+    alone = Spread.of(0.9, 0.0, 1, E5)  # one passage: it is its own mean
+    assert alone.deviations(0.9) > 3
+    assert Spread.of(0.9, 0.02, 100_000, E5).mean == pytest.approx(0.9, abs=1e-3)
+    assert Usual.of("another", 64) == Usual(0.0, 0.125)

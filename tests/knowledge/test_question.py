@@ -1,0 +1,41 @@
+"""What a question's words are worth, and which are looked up."""
+
+from __future__ import annotations
+
+from mecum.knowledge.question import POSTINGS, in_context, question
+from mecum.knowledge.tokens import Tokenizer
+
+TOKENIZER = Tokenizer()
+
+
+def test_rare_words_weigh_more_and_little_words_nothing_even_in_a_tiny_library() -> None:
+    asked = question([("the",), ("zebra",), ("apple",)], {"the": 3, "zebra": 1, "apple": 3}, 3)
+    the, zebra, apple = asked.weights
+    assert zebra > apple > 4 * the
+    assert asked.coverage(["the"]) < 0.1
+    assert asked.coverage(["the", "zebra", "apple", "more"]) == 1.0
+    assert asked.coverage([]) == 0.0
+    assert question([], {}, 0).coverage(["x"]) == 0.0
+
+
+def test_any_form_of_a_word_covers_it() -> None:
+    asked = question([("haus", "hau"), ("alt",)], {"haus": 1, "alt": 1}, 10)
+    assert asked.coverage(["hau"]) == asked.coverage(["haus"]) > 0.4
+
+
+def test_the_commonest_words_are_left_out_where_others_remain() -> None:
+    often = POSTINGS - 10
+    asked = question([("often",), ("rare",), ("absent",), ("also",)], {"often": often, "rare": 5, "also": 100}, 100_000)
+    assert set(asked.lookup) == {"rare", "also", "often"} - ({"often"} if often + 105 > POSTINGS else set())
+    assert asked.lookup == ("rare", "also")
+    assert question([("often",)], {"often": 90_000}, 100_000).lookup == ("often",)
+    assert question([("absent",)], {}, 100_000).lookup == ()
+
+
+def test_a_follow_up_is_searched_with_the_question_it_follows() -> None:
+    before = ["Who painted the ceiling of the Sistine Chapel?"]
+    assert in_context("And when was that?", before, TOKENIZER) == f"{before[0]}\nAnd when was that?"
+    assert in_context("那是什么时候?", ["谁画了天花板?"], TOKENIZER).startswith("谁画了")
+    alone = "Which river flows through Warsaw and Gdańsk?"
+    assert in_context(alone, before, TOKENIZER) == alone
+    assert in_context("And when?", [], TOKENIZER) == "And when?"
