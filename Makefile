@@ -8,10 +8,10 @@ LOCKED := install --no-deps --require-hashes --only-binary :all:
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help install serve test lint check soak docs lock clean
+.PHONY: help install serve test lint check soak bench-install docs lock clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 install: $(VENV)/.installed ## Set up the virtual environment, mecum and the starter model
 
@@ -49,6 +49,10 @@ test: lint check ## All checks and all tests
 soak: $(VENV)/.tested ## The tests with their full counts (long)
 	MECUM_SOAK=1 $(BIN)/python -m pytest --timeout 3600 $(ARGS)
 
+bench-install: $(VENV)/.installed ## Set up what some benchmarks compare with (.venv-bench, large)
+	@$(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip --disable-pip-version-check --quiet $(LOCKED) -r requirements/bench.txt
+
 docs: install ## Write the pages that are made from the code
 	$(BIN)/python -m mecum.settings.document > docs/settings.md
 
@@ -61,4 +65,4 @@ lock: ## Write the locks anew (needs uv; ARGS=--upgrade for newer versions)
 	$(UV_COMPILE) --no-deps requirements/embedder.in -o requirements/embedder.txt
 
 clean: ## Remove the virtual environment and caches
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-bench .mypy_cache .ruff_cache .pytest_cache .hypothesis

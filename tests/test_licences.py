@@ -41,6 +41,11 @@ WORDS = {
     "Python Software Foundation License": "PSF-2.0",
 }
 EXCEPTIONS = {
+    "apsw": ("any-OSI", "its author lets us choose any OSI licence: we take it under Zlib"),
+    "pypdfium2": (
+        "BSD-3-Clause, Apache-2.0, dependency licenses",
+        "PDFium brings libraries under permissive licences of their own; their texts are in the wheel",
+    ),
     "regex": ("Apache-2.0 AND CNRI-Python", "CNRI's is the permissive licence of Python 1.6; only a client's tests need it"),
 }
 BANNED = {"ebooklib", "pymupdf", "pymupdf4llm", "extract-msg", "litellm-enterprise"}

@@ -82,7 +82,7 @@ def test_byte_for_byte() -> None:
     assert _stream([Delta("a\n\u2028\u00e9"), STOP, USAGE]) == b"".join(
         [
             chunk(b'{"role":"assistant","content":""}'),
-            chunk('{"content":"a\\n\u2028\u00e9"}'.encode()),
+            chunk('{"content":"a\\n\\u2028\u00e9"}'.encode()),
             chunk(b"{}", b'"stop"', usage),
             DONE,
         ]
@@ -237,3 +237,12 @@ def test_plain_body_with_everything_beside() -> None:
 
 def test_an_empty_text_is_a_text() -> None:
     assert _whole([STOP])["choices"][0]["message"]["content"] == ""
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\u0085"])
+def test_an_event_is_one_line_to_every_reader(end: str) -> None:
+    """Readers that split decoded text with `splitlines` (httpx's `iter_lines`) would cut the event there."""
+    text = f"“one”{end}two"
+    event = _frames().batch([Delta(text)]).decode()
+    assert len(event.splitlines()) == 2
+    assert json.loads(event.removeprefix("data: "))["choices"][0]["delta"]["content"] == text

@@ -75,10 +75,9 @@ async def plain(server: Server) -> tuple[int, object]:
 
 async def test_three_crashes_open_the_circuit(home: Path) -> None:
     async with running(home, "--context", "2048", "--slots", "1") as server:
-        for crash in (1, 2):
+        for _ in range(2):
             server.kill_engine()
-            await server.until_health(lambda health, crash=crash: health["engine"]["restarts"] == crash)
-            assert await server.answer()  # it waits for the next child
+            assert await server.answer()  # who asks in the very moment of its death waits for the next one
         server.kill_engine()
         await server.until_health(lambda health: health["engine"]["state"] == "failed")
         for path in (LOCAL, OPENAI):

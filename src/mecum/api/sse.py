@@ -20,6 +20,7 @@ from mecum.types import Delta, Json, Usage
 DONE = b"data: [DONE]\n\n"
 UNFINISHED = "The engine's answer ended before it was finished."
 KEEP_ALIVE = b": keep-alive\n\n"  # never ": ping": Continue takes it for the end
+_LINE_ENDS = ((b"\xe2\x80\xa8", b"\\u2028"), (b"\xe2\x80\xa9", b"\\u2029"), (b"\xc2\x85", b"\\u0085"))
 _TEXT_END = b'},"logprobs":null,"finish_reason":null}]}\n\n'
 
 
@@ -63,7 +64,7 @@ class Frames:
     def _frame(self, delta: Delta) -> bytes:
         content, choice, reasoning, calls, logprobs, finish, usage = delta
         if content and not (choice or reasoning or calls or logprobs or finish or usage):
-            return self._text + orjson.dumps(content) + _TEXT_END
+            return self._text + _line(content) + _TEXT_END
         if usage:
             self._usage = usage
             return b""
@@ -206,9 +207,18 @@ def _fold_call(calls: dict[int, Json], piece: Json) -> None:
         calls[piece["index"]]["function"]["arguments"] += function.get("arguments", "")
 
 
+def _line(value: object) -> bytes:
+    """Return JSON on one line, also for readers that take Unicode's own line ends for such (Python's `splitlines`)."""
+    text = orjson.dumps(value)
+    if b"\xe2\x80" in text or b"\xc2\x85" in text:
+        for end, escape in _LINE_ENDS:
+            text = text.replace(end, escape)
+    return text
+
+
 def _event(body: Json) -> bytes:
-    return b"data: " + orjson.dumps(body) + b"\n\n"
+    return b"data: " + _line(body) + b"\n\n"
 
 
 def _event_start(fields: Json) -> bytes:
-    return b"data: " + orjson.dumps(fields)[:-1]
+    return b"data: " + _line(fields)[:-1]

@@ -28,7 +28,8 @@ CSP = (
     "base-uri 'none'; form-action 'none'"
 )
 CHAT_HINT = (
-    "mecum speaks Chat Completions: POST /v1/chat/completions. In your client choose 'chat completions' with base_url …/v1."
+    "mecum speaks Chat Completions: POST /v1/chat/completions. Tell your client so. OpenAI's: client.chat.completions; "
+    "AI SDK: provider.chat('…'); LlamaIndex: is_chat_model=True; LangChain: leave use_responses_api unset."
 )
 
 

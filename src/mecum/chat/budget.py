@@ -1,4 +1,4 @@
-"""How much fits. Pure: what is counted comes in as numbers.
+"""How much fits. Pure: what is counted comes in as numbers. Proof: `tests/chat/test_budget.py`.
 
 A prompt must leave room for one token at least. `metadata.truncation: "auto"` drops whole turns, the oldest first, and
 never the system message nor the last user turn with what follows it.

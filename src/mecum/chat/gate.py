@@ -1,7 +1,8 @@
 """The way in for chats, which shutting down closes.
 
 Invariant: after `close`, no chat begins; after `interrupt`, every chat that still runs ends with `Draining`, at whatever
-point it is (waiting for its turn, for the engine, or in the middle of its text).
+point it is (waiting for its turn, for the engine, or in the middle of its text); a client's own leaving is never taken for
+that (`tests/chat/test_gate.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What the model is asked. Pure.
 
 Invariant: a role's prompt comes first and the caller's system message after it, and both stay byte-identical from turn to
-turn, so that the engine's prompt cache keeps all before the last user turn.
+turn, so that the engine's prompt cache keeps all before the last user turn (`tests/chat/test_prompt.py`).
 """
 
 from __future__ import annotations

@@ -66,6 +66,7 @@ class Reply(Protocol):
 
     Raises, while iterating:
         EngineDown, EngineBroke: the engine died or broke off; no further deltas come.
+        MecumError: what the engine itself says in the middle of an answer, such as that its context is full.
     """
 
     def __aiter__(self) -> AsyncIterator[Sequence[Delta]]:

@@ -1,8 +1,9 @@
 """HTTP to one OpenAI-compatible server, over TCP or a Unix socket. The embedded engine and a remote one share this path.
 
 Invariants: no redirect is followed and no proxy variable is read (a request can never be led elsewhere); a Reply that is
-closed has closed its connection, which is how the server learns to stop. llama.cpp answers only the first POST of a
-connection reliably, so each request takes a new one, save over TLS, where a new one is dear.
+closed has closed its connection, which is how the server learns to stop; whatever a server does ends in an error of ours, in
+time (`tests/engine/test_connection*.py`). llama.cpp answers only the first POST of a connection reliably, so each request
+takes a new one, save over TLS, where a new one is dear.
 """
 
 from __future__ import annotations
