@@ -17,6 +17,8 @@ CHUNK = 4 * 1024 * 1024  # bytes
 
 def main(files: list[str]) -> None:
     """Print the hash as hex digits."""
+    with contextlib.suppress(OSError):  # Linux shares time between sessions first (`frames.be_idle` has the measurement)
+        Path("/proc/self/autogroup").write_text("19")
     with contextlib.suppress(OSError, AttributeError):  # where there is no such priority, the usual one
         os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     digest = hashlib.sha256()

@@ -14,7 +14,8 @@ passage is `text[start:stop]` of its document; no passage makes more tokens than
 changes few passages.
 Sizes are in estimated tokens. Measured: chats want passages of 120 words. For prose (questions over 144 files in three
 languages, keywords and vectors fused) the answer is within the first 250, 500 and 1,000 words that are found for .966, .980
-and .987 of the questions; with passages half as large for .959, .976 and .979, with those a third larger for .951, .979, .987.
+and .987 of the questions; with passages half as large for .959, .976 and .979, with those a third larger
+for .951, .979 and .987.
 """
 
 from __future__ import annotations
