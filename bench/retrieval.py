@@ -164,9 +164,7 @@ async def _floor(sets: dict[str, Set], foreign: Sequence[Set], cached: Cached) -
     can = [(n, share) for kind, _, n, share in rows if kind == "answerable"]
     cannot = [(n, share) for kind, _, n, share in rows if "answerable" not in kind and kind != "swapped premise"]
     wrong, right = sum(n * share for n, share in can), sum(n * share for n, share in cannot)
-    print(
-        f"empty, premises aside: precision {right / (right + wrong):.3f}, recall {right / sum(n for n, _ in cannot):.3f};"
-    )
+    print(f"empty, premises aside: precision {right / (right + wrong):.3f}, recall {right / sum(n for n, _ in cannot):.3f};")
     print(f"answerable questions refused: {wrong / sum(n for n, _ in can):.3f}\n")
 
 

@@ -194,6 +194,7 @@ async def test_who_reads_while_the_connection_is_closed_is_told() -> None:
         await connection.aclose()
         with pytest.raises(EngineDown):
             await reading
+        await reply.aclose()
 
 
 async def test_who_opens_an_answer_while_the_connection_is_closed_is_told() -> None:
