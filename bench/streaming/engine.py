@@ -88,7 +88,7 @@ def run(plan: Plan, program: str) -> None:
     print(machine(), flush=True)
     with _started(program) as (targets, flags):
         print(f"mecum's flags: {flags}", flush=True)
-        quiet = Quiet()
+        quiet = Quiet(budget=240)
         cells, stalls = run_loop(_measure(plan, targets, quiet))
     print(quiet.verdict())
     for clients in (1, *plan.clients):
