@@ -19,13 +19,14 @@ from itertools import pairwise
 from pathlib import Path
 from random import Random
 
-from bench.processes import Child, StartError, free_port, run_loop, serving
+from bench.processes import Child, StartError, TooSlow, free_port, run_loop, serving
 from bench.quiet import Quiet
 from bench.report import figure, machine, median, percentile, table
 from bench.streaming.client import TIMEOUT, Recording, Target, open_stream, record
 from bench.streaming.proxies import ROOT
 from bench.streaming.sse import Json, Reply, complete, parse
 
+LIMIT = 420.0  # seconds that all measurements may take
 MECUM, DEFAULTS, FLAGS = "mecum", "llama.cpp, its defaults", "llama.cpp, mecum's flags"
 WORDS = Path(__file__).with_name("words.txt")  # nouns that are one token each, in the starter model
 
@@ -74,8 +75,8 @@ class Stall:
     tokens_meanwhile: int
 
 
-Cells = dict[tuple[str, int], Cell]
-Stalls = dict[str, list[Stall]]
+Cells = defaultdict[tuple[str, int], Cell]
+Stalls = defaultdict[str, list[Stall]]
 
 
 def run(plan: Plan, program: str) -> None:
@@ -88,8 +89,11 @@ def run(plan: Plan, program: str) -> None:
     print(machine(), flush=True)
     with _started(program) as (targets, flags):
         print(f"mecum's flags: {flags}", flush=True)
-        quiet = Quiet(budget=240)
-        cells, stalls = run_loop(_measure(plan, targets, quiet))
+        quiet, cells, stalls = Quiet(), Cells(Cell), Stalls(list)
+        try:
+            run_loop(_measure(plan, targets, quiet, cells, stalls), limit=LIMIT)
+        except TooSlow as error:
+            print(f"{error} What was measured until then:")
     print(quiet.verdict())
     for clients in (1, *plan.clients):
         print(_speed_table(clients, targets, cells))
@@ -127,9 +131,7 @@ def _starter_model(program: str) -> Path:
     raise StartError(f"the starter model is not in {folder}: run `make install`")
 
 
-async def _measure(plan: Plan, targets: list[Target], quiet: Quiet) -> tuple[Cells, Stalls]:
-    cells: Cells = defaultdict(Cell)
-    stalls: Stalls = defaultdict(list)
+async def _measure(plan: Plan, targets: list[Target], quiet: Quiet, cells: Cells, stalls: Stalls) -> None:
     for target in targets:  # the first request pays for warming up: it does not count
         await record(target, _body(plan, "warm"))
     for round_ in range(plan.rounds):
@@ -140,7 +142,6 @@ async def _measure(plan: Plan, targets: list[Target], quiet: Quiet) -> tuple[Cel
                 _add(cells[target.name, clients], await quiet.measure(take))
         for target in turned:
             stalls[target.name].append(await quiet.measure(partial(_stall, plan, target, f"{round_}/stall")))
-    return cells, stalls
 
 
 def _words(seed: str, count: int) -> str:
@@ -207,7 +208,7 @@ async def _has_tokens(recording: Recording, count: int) -> None:
 
 def _speed_table(clients: int, targets: list[Target], cells: Cells) -> str:
     def speed(name: str) -> float:
-        return cells[name, clients].tokens / cells[name, clients].wall
+        return cells[name, clients].tokens / (cells[name, clients].wall or float("nan"))
 
     rows = []
     for target in targets:
@@ -228,7 +229,8 @@ def _speed_table(clients: int, targets: list[Target], cells: Cells) -> str:
 def _stall_table(targets: list[Target], stalls: Stalls) -> str:
     rows = []
     for target in targets:
-        seen = stalls[target.name]
+        if not (seen := stalls[target.name]):
+            continue
         rows.append([
             target.name,
             figure(max(one.longest_gap for one in seen), 2), figure(median([one.longest_gap for one in seen]), 2),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.typing import Typist, at_terminal
+from tests.cli.typist import Typist, at_terminal
 from tests.clients.server import Server, clean_environment, is_idle, serving
 
 from mecum.app.home import is_held

@@ -122,7 +122,7 @@ async def test_a_server_that_is_gone_is_told():
         (b"HTTP/1.1 503 Busy\r\n" + CLOSE + b'{"message": "the reason", "code": 503}', Busy, "the reason"),
         (b"HTTP/1.1 200 OK\r\n" + CLOSE + b"<html>", EngineBroke, "not an answer"),
         (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\n" + CLOSE, MecumError, "status 302"),
-        (b"", MecumError, "does not answer"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", MecumError, "does not answer"),
     ],
 )
 async def test_what_goes_wrong_with_a_look_at_the_server_becomes_our_error(sent, kind, words):

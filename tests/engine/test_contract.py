@@ -34,7 +34,7 @@ def mecum(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A server elsewhere: mecum's own API over the scripted engine, in a thread with a loop of its own."""
     listener = socket.create_server(("127.0.0.1", 0))
     app = build(Settings(home=tmp_path_factory.mktemp("mecum")), engine=Scripted(slots=4, delay=0.005))
-    server = uvicorn.Server(uvicorn.Config(app.asgi, lifespan="off", ws="none", log_level="error"))
+    server = uvicorn.Server(uvicorn.Config(app.asgi, lifespan="off", ws="none", log_config=None))
 
     async def serve() -> None:
         await app.start()

@@ -137,7 +137,7 @@ class Session:
 
     async def run(self) -> None:
         """Go on until the person ends it."""
-        with _signals(self._stop), contextlib.suppress(EOFError, End):
+        with typing_ahead(), _signals(self._stop), contextlib.suppress(EOFError, End):
             while True:
                 if (text := await self._read()).strip():
                     await self._take(text)
@@ -166,8 +166,7 @@ class Session:
         question = replace(self._commands.question, text=text, history=self._conversation.turns, truncate=True)
         task = self._answering = asyncio.create_task(self._answer(question, said))
         try:
-            with typing_ahead():
-                await asyncio.wait({task})
+            await asyncio.wait({task})
         finally:
             self._answering = None
             task.cancel()  # nothing of it is left, also when it is the program that ends

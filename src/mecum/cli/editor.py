@@ -96,7 +96,7 @@ def _keys() -> KeyBindings:
 
 @contextlib.contextmanager
 def typing_ahead() -> Iterator[None]:
-    """Keep what is typed meanwhile off the screen and for the next prompt. Ctrl-C stays a signal."""
+    """Keep what is typed between prompts off the screen and for the next one, Ctrl-D too. Ctrl-C stays a signal."""
     if sys.platform == "win32" or not sys.stdin.isatty():
         yield
         return

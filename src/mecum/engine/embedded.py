@@ -96,8 +96,14 @@ class Embedded:
         await self._supervisor.ready()
 
     async def count(self, prompt: Prompt) -> int | None:
-        """Return the prompt's tokens with the model's template."""
-        return await (await self._up()).count(prompt)
+        """Return the prompt's tokens with the model's template, of the next child where this one dies just now."""
+        connection = await self._up()
+        try:
+            return await connection.count(prompt)
+        except EngineDown:
+            if self._supervisor is None or not await self._supervisor.settle(SETTLE):
+                raise
+        return await (await self._up()).count(prompt)  # to count changes nothing, so it may be done twice
 
     async def chat(self, prompt: Prompt) -> Answer:
         """Open an answer (`base.Engine.chat`). Waits while the child loads, refuses at once when it has failed."""

@@ -123,18 +123,20 @@ class Supervisor:
                 self._refuse()
             await self._changed.wait()
 
-    async def settle(self, timeout: float) -> None:
-        """Return when it is known that the child is not up, or after `timeout` seconds in which it stayed so."""
+    async def settle(self, timeout: float) -> bool:
+        """Return True when it is known that the child is not up, or False after `timeout` seconds in which it stayed so."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 while self.state == "ready":
                     await self._changed.wait()
+        return self.state != "ready"
 
     def condemn(self, why: str) -> None:
         """End the present child: it is stuck in a way that only its users can see. It is restarted as after a crash."""
         if self._process and self.state == "ready":
             log.warning("%s", why)
             self._verdict = why
+            self._enter("restarting", why)  # whoever asks from now on waits for the next child
             self._process.kill()
 
     def _refuse(self) -> NoReturn:
@@ -175,6 +177,10 @@ class Supervisor:
             await self._step(self._charge.prepare(), process)
             self._arrived(process)
             await self._watch(process)
+        except _Crash as crash:
+            if self.state == "ready":  # ending it may take a moment, in which nobody shall ask it any more
+                self._enter("restarting", str(crash))
+            raise
         finally:
             await process.stop(self._policy.grace)
             self.lines = process.lines
