@@ -89,7 +89,7 @@ def run(plan: Plan, program: str) -> None:
     print(machine(), flush=True)
     with _started(program) as (targets, flags):
         print(f"mecum's flags: {flags}", flush=True)
-        quiet, cells, stalls = Quiet(), Cells(Cell), Stalls(list)
+        quiet, cells, stalls = Quiet(allowed=0.3, budget=60), Cells(Cell), Stalls(list)
         try:
             run_loop(_measure(plan, targets, quiet, cells, stalls), limit=LIMIT)
         except TooSlow as error:

@@ -28,7 +28,7 @@ CSP = (
     "base-uri 'none'; form-action 'none'"
 )
 CHAT_HINT = (
-    "mecum speaks Chat Completions: POST /v1/chat/completions. Tell your client to use chat completions, with base_url …/v1. "
+    "mecum speaks Chat Completions: POST /v1/chat/completions. Tell your client to use chat completions, base_url …/v1. "
     "OpenAI's: client.chat.completions; AI SDK: provider.chat('…'); LlamaIndex: is_chat_model=True; LangChain: leave "
     "use_responses_api unset."
 )
