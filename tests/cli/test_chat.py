@@ -7,6 +7,7 @@ import subprocess
 import sys
 import termios
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -158,9 +159,11 @@ def test_an_error_is_one_line_and_the_conversation_goes_on(chat, tmp_path, typed
 
 
 def test_a_server_that_is_started_anew_is_found(tmp_path):
-    with at_terminal("chat", "--home", str(tmp_path)) as chat:
-        with serving(tmp_path, "--demo") as server:
-            assert server.url in chat.prompt()
+    first = ExitStack()
+    server = first.enter_context(serving(tmp_path, "--demo"))  # before the chat, which would take the home for itself
+    with first, at_terminal("chat", "--home", str(tmp_path)) as chat:
+        assert server.url in chat.prompt()
+        first.close()
         chat.say("Hi")
         chat.see(f"mecum: The mecum server with process id {server.pid} does not answer at {server.url}.\n")
         chat.prompt()
