@@ -61,6 +61,8 @@ lock: ## Write the locks anew (needs uv; ARGS=--upgrade for newer versions)
 	$(UV_COMPILE) pyproject.toml -o requirements/runtime.txt
 	$(UV_COMPILE) requirements/build.in -o requirements/build.txt
 	$(UV_COMPILE) requirements/test.in -o requirements/test.txt
+	$(UV_COMPILE) requirements/clients.in -o requirements/clients.txt
+	$(UV_COMPILE) requirements/bench.in -o requirements/bench.txt
 	$(UV_COMPILE) --no-deps requirements/starter.in -o requirements/starter.txt
 	$(UV_COMPILE) --no-deps requirements/embedder.in -o requirements/embedder.txt
 
