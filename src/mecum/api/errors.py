@@ -79,7 +79,7 @@ async def reported(work: Awaitable[None], report: Callable[[errors.MecumError], 
     except errors.MecumError as error:
         log.info("answer broke off: %s", error.code)
         await report(error)
-    except Exception:
+    except Exception:  # the last place that can tell the client; the log has the traceback
         log.exception("unexpected error")
         await report(CRASHED)
 

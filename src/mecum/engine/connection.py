@@ -99,7 +99,7 @@ class Connection:
             if response.status != 200:
                 refuse(response.status, await _reached(lambda: _refusal(response)), response.headers)
             await reply.begin()
-        except BaseException:
+        except BaseException:  # a cancellation too must close the connection, or the engine works on
             await reply.aclose()
             raise
         return reply

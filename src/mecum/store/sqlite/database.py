@@ -176,7 +176,7 @@ class Database:
                 db.execute(f"PRAGMA user_version = {number}")
                 db.execute(f"PRAGMA application_id = {APPLICATION}")
                 db.execute("COMMIT")
-            except BaseException:
+            except BaseException:  # whatever it was, a schema is never left half upgraded
                 if db.in_transaction:
                     db.execute("ROLLBACK")
                 raise

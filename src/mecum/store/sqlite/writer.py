@@ -171,7 +171,7 @@ class Writer:
         try:
             result = work(db)
             db.execute("COMMIT")
-        except BaseException:
+        except BaseException:  # whatever it was, an open transaction must not outlive it
             if db.in_transaction:  # a full disk may have ended it already
                 db.execute("ROLLBACK")
             raise
