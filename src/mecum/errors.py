@@ -10,11 +10,14 @@
     ├── Refused                   the request may not pass, whatever it says (Host, Origin)
     ├── NotFound                  a thing that the request names does not exist
     │   ├── ModelNotFound
-    │   └── RoleNotFound
+    │   ├── RoleNotFound
+    │   └── DocumentNotFound
     ├── Busy                      not now, but later: `retry_after` seconds
     │   ├── QueueFull             too many requests wait already
     │   ├── QueueTimeout          waited its turn for too long
     │   ├── ModelLoading          the engine is not ready and did not become so in time
+    │   ├── EmbedderNotReady      there is no embedder, or it does not run
+    │   ├── RetrievalFailed       the documents could not be searched, so there is no answer out of them
     │   └── Draining              the server is shutting down
     ├── EngineError               the engine is at fault
     │   ├── EngineDown            it does not run (crashed, gave up, cannot be reached)
@@ -120,6 +123,12 @@ class RoleNotFound(NotFound):
     code = "role_not_found"
 
 
+class DocumentNotFound(NotFound):
+    """No document of that id or path is in the library."""
+
+    code = "document_not_found"
+
+
 class Busy(MecumError):
     """Not now, but later."""
 
@@ -146,6 +155,18 @@ class ModelLoading(Busy):
     """The engine is not ready and did not become so in time."""
 
     code = "model_loading"
+
+
+class EmbedderNotReady(Busy):
+    """There is no embedder, or it does not run."""
+
+    code = "embedder_not_ready"
+
+
+class RetrievalFailed(Busy):
+    """The documents could not be searched; an answer that ignores them is none."""
+
+    code = "retrieval_failed"
 
 
 class Draining(Busy):

@@ -111,6 +111,30 @@ class Principal:
     owner: str = "local"
 
 
+SearchMode = Literal["hybrid", "keyword", "vector"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """What is looked for in the documents, and where. An empty tuple or text, or None, means any, or the default.
+
+    `before` are the user's earlier messages, oldest first: a follow-up is searched with what it follows. `k` is the most
+    passages wanted. `min_score` (0 to 1) takes the place of the calibrated floor. `since` and `until` bound a passage's
+    date, in seconds since 1970, both inclusive.
+    """
+
+    text: str
+    before: tuple[str, ...] = ()
+    k: int | None = None
+    mode: SearchMode = "hybrid"
+    min_score: float | None = None
+    collections: tuple[str, ...] = ()
+    path_prefix: str = ""
+    kinds: tuple[str, ...] = ()
+    since: float | None = None
+    until: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Hit:
     """A passage that was found, kept whole to the end: citations, tests and logs use this value.
@@ -136,10 +160,13 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class Retrieval:
-    """What a search of the library gave: `status` "empty" means that nothing relevant is there; `ms` milliseconds."""
+    """What a search of the library gave: `status` "empty" means that nothing relevant is there; `ms` milliseconds.
+
+    `query` is what was searched for: a follow-up together with what it follows. `mode` is how it was done.
+    """
 
     status: Literal["ok", "empty"]
-    mode: Literal["hybrid", "keyword", "vector"]
+    mode: SearchMode
     query: str
     k: int
     ms: float

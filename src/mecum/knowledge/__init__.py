@@ -1,24 +1,28 @@
-"""The user's documents. They come with the store; until then the library is empty, and says so."""
+"""The user's documents: read, cut into passages, indexed, searched. `library` is the way in; `Library` is what a chat needs."""
 
 from __future__ import annotations
 
 from typing import Protocol
 
-from mecum.types import Principal, Retrieval
+from mecum.types import Principal, Query, Retrieval
 
 
 class Library(Protocol):
     """Where passages are looked up."""
 
-    async def search(self, query: str, principal: Principal) -> Retrieval:
-        """Return the passages that hold the answer to a question, the best first, or none."""
+    async def search(self, query: Query, principal: Principal) -> Retrieval:
+        """Return the passages that hold the answer to a question, the best first, or none.
+
+        Raises:
+            RetrievalFailed: the documents cannot be searched.
+        """
         ...
 
 
 class EmptyLibrary:
-    """The library of an installation without documents."""
+    """A library without documents, for a chat that has none."""
 
-    async def search(self, query: str, principal: Principal) -> Retrieval:
+    async def search(self, query: Query, principal: Principal) -> Retrieval:
         """Find nothing."""
         del principal
-        return Retrieval(status="empty", mode="keyword", query=query, k=0, ms=0.0)
+        return Retrieval(status="empty", mode="keyword", query=query.text, k=0, ms=0.0)

@@ -78,6 +78,17 @@ class EngineSettings(_Section):
     )
 
 
+class LibrarySettings(_Section):
+    """The user's documents."""
+
+    watch: tuple[Path, ...] = Field((), description="folders whose files are added, and kept up to date, while mecum serves")
+    embedder: Literal["local", "scripted", "none"] = Field(
+        "local", description="what makes vectors: the built-in model, a script for tests and demos, or nothing (keywords only)"
+    )
+    top_k: Annotated[int, Field(ge=1, le=50)] = Field(5, description="most passages that an answer may rest on")
+    max_upload_mb: Annotated[float, Field(gt=0, le=10_240)] = Field(200, description="largest file that is added, in MiB")
+
+
 class LogSettings(_Section):
     """What is written to stderr. The text of chats never is."""
 
@@ -91,4 +102,5 @@ class Settings(_Section):
     home: Path = Field(description="data directory; MECUM_HOME, else the platform's own")
     server: ServerSettings = ServerSettings()
     engine: EngineSettings = EngineSettings()
+    library: LibrarySettings = LibrarySettings()
     log: LogSettings = LogSettings()
