@@ -94,7 +94,10 @@ class Delta(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """A persona: its prompt comes before the caller's system message. None: the request's or the route's own value."""
+    """A persona: its prompt comes before the caller's system message. None: the request's or the route's own value.
+
+    `collections` are those that it may answer from; empty means all.
+    """
 
     uuid: str
     name: str
@@ -102,6 +105,7 @@ class Role:
     enable_l0_retrieval: bool = True
     model: str | None = None
     temperature: float | None = None
+    collections: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
