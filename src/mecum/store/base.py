@@ -6,20 +6,22 @@ the process, and are never used twice.
 
 A document's life: `put` (queued) → `claim` (processing) → `index` (searchable: text and keywords, at once) → `publish`
 (ready: its vectors, at once), or `fail`. A document that gets new content answers with its old passages until `index`.
+A container goes `put` → `claim` → `add_parts` as often as it takes → `close_parts`, and is ready when all its parts are.
 
 Every method raises StoreError, or StoreFull, when the disk is at fault; nothing of the transaction is then written.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mecum.store.values import (
+    About,
     Changes,
     Counts,
     Document,
@@ -29,11 +31,14 @@ from mecum.store.values import (
     Key,
     Match,
     NewDocument,
+    NewPart,
     NewPassage,
+    NewRole,
     Page,
     Passage,
     Stamp,
     State,
+    StoredRole,
     Unembedded,
     Vectors,
 )
@@ -68,15 +73,28 @@ class Documents(Protocol):
         """
         ...
 
-    async def claim(self, limit: int = 1) -> tuple[Document, ...]:
-        """Return the documents that have waited longest, which are `processing` from now on."""
+    def temporary(self) -> Path:
+        """Return a name on the store's disk for a file that `put` is to take over. What is left there goes at a start."""
+        ...
+
+    async def claim(self, limit: int = 1, *, over: int = -1, at_most: int | None = None) -> tuple[Document, ...]:
+        """Return the documents that have waited longest, which are `processing` from now on.
+
+        `over` and `at_most` bound their size, in bytes.
+        """
         ...
 
     async def unclaim(self) -> int:
         """Queue again what is `processing`: whoever worked on it is gone. Returns how many."""
         ...
 
-    async def index(self, document_id: str, content_hash: str, passages: Sequence[NewPassage]) -> Document | None:
+    async def requeue(self, version: str) -> int:
+        """Queue all documents anew, if their passages were cut by another version than this. Returns how many."""
+        ...
+
+    async def index(
+        self, document_id: str, content_hash: str, passages: Sequence[NewPassage], about: About | None = None
+    ) -> Document | None:
         """Replace a document's passages and keywords, all at once; unchanged passages keep their ids and vectors.
 
         Returns it, `searchable`, or `ready` when all vectors were there, or `no_text` without passages; None when it was
@@ -84,16 +102,39 @@ class Documents(Protocol):
         """
         ...
 
+    async def add_parts(self, document_id: str, content_hash: str, parts: Sequence[NewPart]) -> tuple[Document, ...] | None:
+        """Put documents into a container, all at once, each searchable or ready; None as `index`.
+
+        A part that is there already gets its new passages as `index` does it.
+        """
+        ...
+
+    async def close_parts(
+        self, document_id: str, content_hash: str, about: About, names: Collection[str]
+    ) -> Document | None:
+        """Say that a container has these parts and no others; those that it had besides are deleted. None as `index`."""
+        ...
+
     async def fail(self, document_id: str, content_hash: str, failure: Failure, state: State = "failed") -> Document | None:
-        """Say why a document has no passages (`failed` or `no_text`), and drop those it had. None as `index`."""
+        """Say why a document has no passages (`failed` or `no_text`), and drop those, and the parts, that it had.
+
+        None as `index`.
+        """
         ...
 
     async def rename(self, owner: str, document_id: str, path: str) -> Document | None:
-        """Give a document another path; a document that was there is replaced. Nothing is embedded again."""
+        """Give a document another path; a document that was there is replaced. Nothing is embedded again.
+
+        A container's parts go with it.
+        """
         ...
 
     async def delete(self, owner: str, document_ids: Iterable[str]) -> int:
         """Delete documents with all that belongs to them: they answer no more. Returns how many there were."""
+        ...
+
+    async def under(self, owner: str, path: str, collection: str | None = None) -> tuple[str, ...]:
+        """Return the ids of the document of that path and of all in the folder of that path, parts left out."""
         ...
 
     async def passages(self, owner: str, document_id: str, *, start: int = 0, limit: int = 100) -> tuple[Passage, ...]:
@@ -105,7 +146,7 @@ class Documents(Protocol):
         ...
 
     async def original(self, owner: str, document_id: str) -> Path | None:
-        """Return the file that holds the document's bytes, where the store has it."""
+        """Return the file that holds the document's bytes, or its container's, where the store has it."""
         ...
 
     async def counts(self, owner: str) -> Counts:
@@ -193,6 +234,7 @@ class Store(Protocol):
     documents: Documents
     keywords: Keywords
     vectors: VectorIndex
+    roles: Roles
 
     async def start(self) -> None:
         """Open, and bring the schema up to date.
@@ -216,4 +258,41 @@ class Store(Protocol):
 
     async def compact(self) -> None:
         """Give room that is no longer needed back to the disk, and leave no trace of what was deleted."""
+        ...
+
+
+class Roles(Protocol):
+    """The roles. Whatever is asked by a uuid is asked for one owner: two may have a role of the same uuid."""
+
+    async def add(self, new: NewRole) -> StoredRole:
+        """Add a role.
+
+        Raises:
+            NameTaken: the owner has a role of that name, or uuid.
+            InvalidRequest: the owner has as many roles as there may be.
+        """
+        ...
+
+    async def get(self, owner: str, uuid: str) -> StoredRole | None:
+        """Return a role."""
+        ...
+
+    async def list(self, owner: str) -> tuple[StoredRole, ...]:
+        """Return all of an owner's roles, the oldest first."""
+        ...
+
+    async def change(self, owner: str, uuid: str, changes: Mapping[str, Any]) -> StoredRole | None:
+        """Change the fields that the mapping names (of NewRole; not `owner` or `uuid`), and return the role.
+
+        Raises:
+            NameTaken: the owner has another role of that name.
+        """
+        ...
+
+    async def delete(self, owner: str, uuid: str) -> StoredRole | None:
+        """Delete a role, and return what it was."""
+        ...
+
+    async def begin(self, owner: str, first: Sequence[NewRole]) -> bool:
+        """Give an owner its first roles, if it never had any; names that are taken are left out. Returns whether it did."""
         ...

@@ -30,13 +30,14 @@ class Failure:
 class NewDocument:
     """A document as it is added. Its identity is (owner, collection, path); `content_hash` is its bytes' SHA-256, in hex.
 
-    `size` is in bytes; `date` in seconds since 1970, None where the document has none.
+    `size` is in bytes; `date` in seconds since 1970, None where the document has none. `title` and `kind` "": those that it
+    had, else what `About` says when it has been read.
     """
 
     owner: str
     path: str
     content_hash: str
-    kind: str
+    kind: str = ""
     title: str = ""
     size: int = 0
     collection: str = DEFAULT_COLLECTION
@@ -45,8 +46,22 @@ class NewDocument:
 
 
 @dataclass(frozen=True, slots=True)
+class About:
+    """What reading a document has told of it. A title, a date or metadata that were given with it come first."""
+
+    kind: str
+    title: str = ""
+    date: float | None = None
+    metadata: Json = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Document:
-    """A document of the library. `created` and `updated` are in seconds since 1970; `passages` is how many it has."""
+    """A document of the library. `created` and `updated` are in seconds since 1970; `passages` is how many it has.
+
+    A `container` is a file that holds several documents, its parts, whose passages count as its own; `parent` is the id of
+    the container that a part belongs to.
+    """
 
     id: str
     owner: str
@@ -63,6 +78,8 @@ class Document:
     date: float | None
     created: float
     updated: float
+    container: bool = False
+    parent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +101,17 @@ class NewPassage:
     def hash(self) -> bytes:
         """What is embedded, as 16 bytes: passages with the same hash share one vector."""
         return hashlib.sha256(f"{self.context}\0{self.text}".encode("utf-8", "surrogatepass")).digest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class NewPart:
+    """A document inside a container: `name` is what stands behind `#` in its path. `size` is of its text, in bytes."""
+
+    name: str
+    content_hash: str
+    size: int
+    about: About
+    passages: tuple[NewPassage, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,3 +220,39 @@ class Changes:
     documents: NDArray[np.int64]
     dates: NDArray[np.float64]
     vectors: NDArray[np.float16]
+
+
+# ---- roles
+
+MAX_ROLES = 500  # of one owner: a list of them is answered whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewRole:
+    """A role as it is added. `uuid` and `name` are its owner's own, each used once.
+
+    The room of roles fills in `owner`, and a `uuid` where there is none. `collections` are those that it may look into, none: all. `enable_l1_retrieval` is kept for Second Me's callers and
+    changes nothing. None: the request's or the route's own value.
+    """
+
+    name: str
+    owner: str = ""
+    uuid: str = ""
+    description: str = ""
+    system_prompt: str = ""
+    icon: str = ""
+    is_active: bool = True
+    enable_l0_retrieval: bool = True
+    enable_l1_retrieval: bool = True
+    collections: tuple[str, ...] = ()
+    model: str | None = None
+    temperature: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRole(NewRole):
+    """A role as it is stored. `number` counts an owner's roles from 1; `created` and `updated` are seconds since 1970."""
+
+    number: int
+    created: float
+    updated: float

@@ -23,12 +23,19 @@ _RULES: Final = {
     ),
     "documents that say they answer, without passages": (
         "SELECT count(*) FROM documents WHERE state IN ('searchable', 'ready') AND "
-        "(passages = 0 OR indexed_hash != content_hash)"
+        "(indexed_hash != content_hash OR passages = 0 AND NOT container)"
+    ),
+    "containers that say they are ready before their parts, or have passages": (
+        "SELECT count(*) FROM documents d WHERE container AND (passages > 0 OR state = 'ready' AND EXISTS "
+        "(SELECT 1 FROM documents p WHERE p.parent = d.key AND p.state = 'searchable'))"
+    ),
+    "parts of a document that is no container, or of another owner's": (
+        "SELECT count(*) FROM documents p JOIN documents d ON d.key = p.parent WHERE NOT d.container OR d.owner != p.owner"
     ),
     "failed documents with passages": "SELECT count(*) FROM documents WHERE state IN ('failed', 'no_text') AND passages > 0",
     "ready documents whose vectors are not published": (
-        "SELECT count(*) FROM documents d WHERE state = 'ready' AND NOT EXISTS (SELECT 1 FROM published b JOIN embedders e "
-        "ON e.key = b.embedder WHERE b.document = d.key AND e.state = 'active')"
+        "SELECT count(*) FROM documents d WHERE state = 'ready' AND NOT container AND NOT EXISTS "
+        "(SELECT 1 FROM published b JOIN embedders e ON e.key = b.embedder WHERE b.document = d.key AND e.state = 'active')"
     ),
     "published passages without a vector": (
         "SELECT count(*) FROM published b JOIN passages p ON p.document = b.document WHERE NOT EXISTS "

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import secrets
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,10 +13,8 @@ import apsw
 import orjson
 
 from mecum.errors import InvalidRequest, StoreError
-from mecum.store.sqlite import passages as parts
-from mecum.store.sqlite import published
-from mecum.store.sqlite.database import Database
-from mecum.store.sqlite.files import Files
+from mecum.store.sqlite import containers, entries, published
+from mecum.store.sqlite.reading import Reading
 from mecum.store.sqlite.rows import (
     DOCUMENT,
     PASSAGE,
@@ -32,15 +29,19 @@ from mecum.store.sqlite.rows import (
     rows,
     value,
 )
-from mecum.store.values import Counts, Document, Failure, Filter, NewDocument, NewPassage, Page, Passage, State
+from mecum.store.values import (
+    Counts,
+    Document,
+    Filter,
+    NewDocument,
+    Page,
+    Passage,
+    State,
+)
 
 
-class SqliteDocuments:
+class SqliteDocuments(Reading):
     """`Documents` over one SQLite file and a folder of originals."""
-
-    def __init__(self, database: Database, files: Files) -> None:
-        self._database = database
-        self._files = files
 
     async def put(self, new: NewDocument, content: Path | None = None) -> Document:
         """Add a document, or give the one of that identity new content; see `Documents.put`."""
@@ -48,11 +49,12 @@ class SqliteDocuments:
         def work(db: apsw.Connection) -> tuple[Document, str | None]:
             if content is not None and content.exists():  # it is gone where the work is done a second time
                 self._files.take(content, new.content_hash)
-            old = _at_path(db, new.owner, new.collection, new.path)
+            old = entries.at_path(db, new.owner, new.collection, new.path)
             if old is None:
-                return document_at(db, _insert(db, new)), None
+                return document_at(db, entries.insert(db, new)), None
             before = document_at(db, old)
-            _update(db, old, new, again=before.content_hash != new.content_hash or before.state == "failed")
+            changed = before.content_hash != new.content_hash
+            entries.update(db, old, new, changed=changed, again=changed or before.state == "failed")
             return document_at(db, old), before.content_hash
 
         try:
@@ -77,7 +79,7 @@ class SqliteDocuments:
         """Return the document of that identity."""
 
         def work(db: apsw.Connection) -> Document | None:
-            key = _at_path(db, owner, collection, path)
+            key = entries.at_path(db, owner, collection, path)
             return None if key is None else document_at(db, key)
 
         return await self._database.read(work)
@@ -108,63 +110,9 @@ class SqliteDocuments:
         more = _cursor(items[-1].path, found[limit - 1][0]) if len(found) > limit else None
         return Page(items, more, total)
 
-    async def claim(self, limit: int = 1) -> tuple[Document, ...]:
-        """Return the documents that have waited longest, which are `processing` from now on."""
-
-        def work(db: apsw.Connection) -> tuple[Document, ...]:
-            keys = rows(db, "SELECT key FROM documents WHERE state = 'queued' ORDER BY queued, key LIMIT ?", limit)
-            db.executemany("UPDATE documents SET state = 'processing', queued = NULL WHERE key = ?", keys)
-            return tuple(document_at(db, key) for (key,) in keys)
-
-        return await self._database.write(work)
-
-    async def unclaim(self) -> int:
-        """Queue again what is `processing`."""
-
-        def work(db: apsw.Connection) -> int:
-            db.execute("UPDATE documents SET state = 'queued', queued = updated WHERE state = 'processing'")
-            return db.changes()
-
-        return await self._database.write(work)
-
-    async def index(self, document_id: str, content_hash: str, passages: Sequence[NewPassage]) -> Document | None:
-        """Replace a document's passages and keywords, all at once; see `Documents.index`."""
-        new = parts.prepared(passages)  # outside of the transaction: hashing and ids take their time
-
-        def work(db: apsw.Connection) -> Document | None:
-            key = _current(db, document_id, content_hash)
-            if key is None:
-                return None
-            if parts.replace(db, key, new):
-                self._database.erased()
-            db.execute(
-                "UPDATE documents SET state = ?, indexed_hash = content_hash, passages = ?, error_code = NULL, "
-                "error_message = NULL, updated = ? WHERE key = ?",
-                ("searchable" if new else "no_text", len(new), time.time(), key),
-            )
-            published.refresh(db, key)
-            return document_at(db, key)
-
-        return await self._database.write(work)
-
-    async def fail(self, document_id: str, content_hash: str, failure: Failure, state: State = "failed") -> Document | None:
-        """Say why a document has no passages, and drop those it had."""
-
-        def work(db: apsw.Connection) -> Document | None:
-            key = _current(db, document_id, content_hash)
-            if key is None:
-                return None
-            if parts.replace(db, key, []):
-                self._database.erased()
-            db.execute(
-                "UPDATE documents SET state = ?, indexed_hash = NULL, passages = 0, error_code = ?, error_message = ?, "
-                "queued = NULL, updated = ? WHERE key = ?",
-                (state, failure.code, failure.message, time.time(), key),
-            )
-            published.refresh(db, key)
-            return document_at(db, key)
-
-        return await self._database.write(work)
+    def temporary(self) -> Path:
+        """Return a name on the store's disk for a file that `put` is to take over."""
+        return self._files.temporary()
 
     async def rename(self, owner: str, document_id: str, path: str) -> Document | None:
         """Give a document another path; a document that was there is replaced."""
@@ -173,17 +121,18 @@ class SqliteDocuments:
             key = document_key(db, owner, document_id)
             if key is None:
                 return None
-            there = _at_path(db, owner, document_at(db, key).collection, path)
+            old = document_at(db, key)
+            there = entries.at_path(db, owner, old.collection, path)
             gone = self._delete(db, [there]) if there not in (None, key) else set[str]()
-            db.execute("UPDATE documents SET path = ?, updated = ? WHERE key = ?", (path, time.time(), key))
+            db.execute(
+                "UPDATE documents SET path = ?, title = CASE title WHEN ? THEN ? ELSE title END, updated = ? WHERE key = ?",
+                (path, entries.file_name(old.path), entries.file_name(path), time.time(), key),
+            )
+            containers.rename(db, old, key, path)
             published.changed(db, key)
             return document_at(db, key), gone
 
-        done = await self._database.write(work)
-        if done is None:
-            return None
-        await self._forget_files(done[1])
-        return done[0]
+        return await self._with_files(work)
 
     async def delete(self, owner: str, document_ids: Iterable[str]) -> int:
         """Delete documents with all that belongs to them. Returns how many there were."""
@@ -196,6 +145,17 @@ class SqliteDocuments:
         number, contents = await self._database.write(work)
         await self._forget_files(contents)
         return number
+
+    async def under(self, owner: str, path: str, collection: str | None = None) -> tuple[str, ...]:
+        """Return the ids of the document of that path and of all in the folder of that path, parts left out."""
+        folder = path.rstrip("/") + "/"
+        sql = (
+            "SELECT id FROM documents WHERE owner = ? AND (path = ? OR substr(path, 1, ?) = ?) AND "
+            "(? IS NULL OR collection = ?) AND (parent IS NULL OR path = ?) ORDER BY path, key"
+        )
+        values = (owner, path, len(folder), folder, collection, collection, path)
+        found = await self._database.read(lambda db: rows(db, sql, *values))
+        return tuple(str(document_id) for (document_id,) in found)
 
     async def passages(self, owner: str, document_id: str, *, start: int = 0, limit: int = 100) -> tuple[Passage, ...]:
         """Return a document's passages from a position on, in order."""
@@ -213,11 +173,13 @@ class SqliteDocuments:
         return None if found is None else passage_of(found)
 
     async def original(self, owner: str, document_id: str) -> Path | None:
-        """Return the file that holds the document's bytes, where the store has it."""
-        document = await self.get(owner, document_id)
-        if document is None or not self._files.has(document.content_hash):
-            return None
-        return self._files.path(document.content_hash)
+        """Return the file that holds the document's bytes, or its container's, where the store has it."""
+        sql = (
+            "SELECT coalesce(c.content_hash, d.content_hash) FROM documents d LEFT JOIN documents c ON c.key = d.parent "
+            "WHERE d.id = ? AND d.owner = ?"
+        )
+        found = await self._database.read(lambda db: row(db, sql, document_id, owner))
+        return self._files.path(found[0]) if found and self._files.has(found[0]) else None
 
     async def counts(self, owner: str) -> Counts:
         """Return how far the owner's library is."""
@@ -231,69 +193,12 @@ class SqliteDocuments:
 
         return await self._database.read(work)
 
-    def _delete(self, db: apsw.Connection, keys: Sequence[int | None]) -> set[str]:
+    def _delete(self, db: apsw.Connection, keys: Iterable[int | None]) -> set[str]:
         """Delete documents, and return their contents' hashes."""
-        contents: set[str] = set()
-        for key in keys:
-            if key is not None:
-                contents.add(document_at(db, key).content_hash)
-                parts.replace(db, key, [])
-                db.execute("DELETE FROM documents WHERE key = ?", (key,))
-                published.changed(db, key)
+        contents = entries.delete(db, [key for key in keys if key is not None])
         if contents:
             self._database.erased()
         return contents
-
-    async def _forget_files(self, contents: set[str]) -> None:
-        """Remove originals that no row names any more: after the commit, as a missing file is worse than one too many."""
-
-        def work(db: apsw.Connection) -> None:
-            for content in contents:
-                if not rows(db, "SELECT 1 FROM documents WHERE content_hash = ? LIMIT 1", content):
-                    self._files.remove(content)
-
-        if contents:
-            await self._database.alone(work)
-
-
-def _at_path(db: apsw.Connection, owner: str, collection: str, path: str) -> int | None:
-    sql = "SELECT key FROM documents WHERE owner = ? AND collection = ? AND path = ?"
-    found = row(db, sql, owner, collection, path)
-    return None if found is None else int(found[0])
-
-
-def _current(db: apsw.Connection, document_id: str, content_hash: str) -> int | None:
-    """Return the key of the document that still has that content."""
-    found = row(db, "SELECT key FROM documents WHERE id = ? AND content_hash = ?", document_id, content_hash)
-    return None if found is None else int(found[0])
-
-
-def _insert(db: apsw.Connection, new: NewDocument) -> int:
-    now = time.time()
-    db.execute(
-        "INSERT INTO documents (id, owner, collection, path, title, kind, size, state, content_hash, metadata, date, "
-        "created, updated, queued) VALUES (?, ?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?)",
-        (
-            *(secrets.token_hex(16), new.owner, new.collection, new.path, new.title, new.kind, new.size),
-            *(new.content_hash, orjson.dumps(new.metadata).decode(), new.date, now, now, now),
-        ),
-    )
-    return db.last_insert_rowid()
-
-
-def _update(db: apsw.Connection, key: int, new: NewDocument, *, again: bool) -> None:
-    now = time.time()
-    db.execute(
-        "UPDATE documents SET title = ?, kind = ?, size = ?, content_hash = ?, metadata = ?, date = ?, "
-        "updated = ? WHERE key = ?",
-        (new.title, new.kind, new.size, new.content_hash, orjson.dumps(new.metadata).decode(), new.date, now, key),
-    )
-    if again:
-        db.execute(
-            "UPDATE documents SET state = 'queued', queued = ?, error_code = NULL, error_message = NULL WHERE key = ?",
-            (now, key),
-        )
-    published.changed(db, key)
 
 
 def _cursor(path: str, key: int) -> str:

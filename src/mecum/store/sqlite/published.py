@@ -41,8 +41,19 @@ def publish(db: apsw.Connection, embedder: int, document: int, *, active: bool) 
     db.execute("INSERT OR IGNORE INTO published (embedder, document) VALUES (?, ?)", (embedder, document))
     if active and state == "searchable":
         db.execute("UPDATE documents SET state = 'ready' WHERE key = ?", (document,))
+        for (parent,) in rows(db, "SELECT parent FROM documents WHERE key = ? AND parent IS NOT NULL", document):
+            settle_container(db, parent)
     changed(db, document)
     return True
+
+
+def settle_container(db: apsw.Connection, container: int) -> None:
+    """Let a container be ready once all its parts are."""
+    db.execute(
+        "UPDATE documents SET state = 'ready' WHERE key = ?1 AND container AND state = 'searchable' AND NOT EXISTS "
+        "(SELECT 1 FROM documents p WHERE p.parent = ?1 AND p.state = 'searchable')",
+        (container,),
+    )
 
 
 def without_vector(db: apsw.Connection, owner: str) -> int:

@@ -14,9 +14,16 @@ from mecum.types import Json
 Row = tuple[Any, ...]
 _FIELDS: Final = (
     *("id", "owner", "collection", "path", "title", "kind", "size", "state", "content_hash", "passages"),
-    *("metadata", "date", "created", "updated"),
+    *("metadata", "date", "created", "updated", "container"),
 )
-DOCUMENT: Final = ", ".join(f"d.{name}" for name in (*_FIELDS, "error_code", "error_message"))
+_PASSAGES: Final = (
+    "CASE WHEN d.container THEN (SELECT coalesce(sum(c.passages), 0) FROM documents c WHERE c.parent = d.key) "
+    "ELSE d.passages END"
+)
+_PARENT: Final = "(SELECT c.id FROM documents c WHERE c.key = d.parent)"
+DOCUMENT: Final = ", ".join(
+    (*(_PASSAGES if name == "passages" else f"d.{name}" for name in _FIELDS), _PARENT, "d.error_code", "d.error_message")
+)
 PASSAGE: Final = "p.id, d.id, p.position, p.text, p.context, p.place, p.date"
 FOUND: Final = f"p.key, d.collection, d.path, d.title, d.kind, coalesce(p.date, d.date), {PASSAGE}"
 JOINED: Final = "passages p JOIN documents d ON d.key = p.document"
@@ -40,9 +47,9 @@ def value(db: apsw.Connection, sql: str, *values: Any) -> Any:
 
 def document_of(columns: Row) -> Document:
     """Return the value of a row of DOCUMENT's columns."""
-    *plain, code, message = columns
-    fields: Json = dict(zip(_FIELDS, plain, strict=True))
-    fields["metadata"] = orjson.loads(fields["metadata"])
+    *plain, parent, code, message = columns
+    fields: Json = dict(zip(_FIELDS, plain, strict=True)) | {"parent": parent}
+    fields |= {"metadata": orjson.loads(fields["metadata"]), "container": bool(fields["container"])}
     return Document(**fields, error=None if code is None else Failure(code, message))
 
 

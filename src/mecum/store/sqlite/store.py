@@ -19,6 +19,7 @@ from mecum.store.sqlite.documents import SqliteDocuments
 from mecum.store.sqlite.faults import translated
 from mecum.store.sqlite.files import Files
 from mecum.store.sqlite.keywords import SqliteKeywords
+from mecum.store.sqlite.roles import SqliteRoles
 from mecum.store.sqlite.vectors import SqliteVectors
 
 FILE = "mecum.db"
@@ -34,6 +35,7 @@ class Sqlite:
         self.documents = SqliteDocuments(self._database, self.files)
         self.keywords = SqliteKeywords(self._database)
         self.vectors = SqliteVectors(self._database)
+        self.roles = SqliteRoles(self._database)
 
     async def start(self) -> None:
         """Open, bring the schema up to date, and clear away what a kill left behind.

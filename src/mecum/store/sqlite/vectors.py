@@ -108,7 +108,7 @@ class SqliteVectors:
                 return False
             db.execute("DELETE FROM embedders WHERE state = 'active'")
             db.execute("UPDATE embedders SET state = 'active' WHERE key = ?", (embedder,))
-            db.execute("UPDATE documents SET state = 'ready' WHERE state = 'searchable' AND passages > 0")
+            db.execute("UPDATE documents SET state = 'ready' WHERE state = 'searchable' AND (passages > 0 OR container)")
             self._database.erased()
             return True
 
