@@ -4,6 +4,7 @@
     ├── InvalidRequest            the client's input is at fault; `param` names the field
     │   ├── UnsupportedParameter  the field is known, but this model or engine cannot honour it
     │   ├── ContextTooLong        the prompt does not fit the model's context
+    │   ├── NameTaken             another thing of the client's has that name
     │   ├── UnsupportedMediaType  the body is of a kind that is not read here
     │   ├── BodyTooLarge          the body is larger than the limit
     │   └── BodyTooSlow           the body did not arrive in time
@@ -79,6 +80,12 @@ class ContextTooLong(InvalidRequest):
         )
         self.prompt_tokens = prompt_tokens
         self.context = context
+
+
+class NameTaken(InvalidRequest):
+    """Another thing of the client's has that name; `param` says which field it is."""
+
+    code = "name_taken"
 
 
 class UnsupportedMediaType(InvalidRequest):
