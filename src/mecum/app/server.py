@@ -23,21 +23,17 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, cast
 
 import psutil
-import uvicorn
 
 from mecum.app.build import App, build
 from mecum.app.home import Home
 from mecum.app.listen import Listening, listening
-from mecum.app.protocol import protocol_factory
+from mecum.app.web import LAST_WORDS, Web
 from mecum.engine.base import Engine
 from mecum.errors import EngineError, EngineStartError
 from mecum.observe.log import on_loop_error
-from mecum.settings.schema import ServerSettings, Settings
+from mecum.settings.schema import Settings
 
 OnListening = Callable[[App, Listening], None]
-
-_LAST_WORDS = 2  # seconds for error events to go out, and then for connections to end
-_IDLE = 75  # seconds a connection may wait for its next request: longer than clients keep theirs, so that they close first
 
 log = logging.getLogger(__name__)
 
@@ -82,7 +78,7 @@ async def serve(app: App, sockets: tuple[socket.socket, ...], stop: asyncio.Even
         held.push_async_callback(app.aclose)
         if not await _done(app.start(), stopped):
             return
-        web = _Web(_config(app), on_listening)
+        web = Web(app, on_listening)
         serving = asyncio.create_task(web.serve(sockets=list(sockets)), name="web")
         held.push_async_callback(_ended, web, serving)
         await _done(_loaded(app.engine, began), stopped, serving)
@@ -140,45 +136,12 @@ async def _drain(app: App) -> None:
     if not await app.gate.idle(timeout):
         log.warning("answers are cut off: they had %g s", timeout, extra={"answers": app.gate.inside})
         app.gate.interrupt()
-        await app.gate.idle(_LAST_WORDS)
+        await app.gate.idle(LAST_WORDS)
 
 
-async def _ended(web: _Web, serving: asyncio.Task[None]) -> None:
+async def _ended(web: Web, serving: asyncio.Task[None]) -> None:
     web.should_exit = True
     await serving
-
-
-class _Web(uvicorn.Server):
-    """uvicorn's server without its signal handlers, and with a word when it takes requests."""
-
-    def __init__(self, config: uvicorn.Config, on_listening: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._on_listening = on_listening
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        self._on_listening()
-
-
-def _config(app: App) -> uvicorn.Config:
-    settings: ServerSettings = app.settings.server
-    return uvicorn.Config(
-        app.asgi,
-        http=cast("type[asyncio.Protocol]", protocol_factory(settings.head_timeout)),  # it is only ever called
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,  # `api.middleware` writes that line
-        server_header=False,
-        proxy_headers=False,  # nobody may say on whose behalf they come
-        workers=1,
-        timeout_keep_alive=_IDLE,
-        timeout_graceful_shutdown=_LAST_WORDS,
-    )
 
 
 @contextlib.contextmanager
