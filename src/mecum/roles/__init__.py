@@ -1,4 +1,4 @@
-"""Personas. They come with the store; until then there is none, so every `role_id` is unknown."""
+"""Personas. `stored` keeps them; `Roles` is what a chat needs of it."""
 
 from __future__ import annotations
 
@@ -26,4 +26,9 @@ class NoRoles:
     async def get(self, role_id: str, principal: Principal) -> Role:
         """Refuse every id."""
         del role_id, principal
-        raise RoleNotFound("There is no active role with this role_id.", param="metadata.role_id")
+        raise no_active_role()
+
+
+def no_active_role() -> RoleNotFound:
+    """Return what an unknown id is answered with, and just so the id of an inactive role, or of another owner's."""
+    return RoleNotFound("There is no active role with this role_id.", param="metadata.role_id")
