@@ -18,7 +18,7 @@ def handle(request: bytes) -> bytes:
         raise ValueError("no")
     vectors = np.zeros((len(asked["texts"]), 384), "<f4")
     vectors[:, 0] = [len(text) for text in asked["texts"]]
-    return vectors.tobytes()
+    return vectors.tobytes() + np.array([len(text) for text in asked["texts"]], "<i4").tobytes()
 
 
 serve(lambda: handle)

@@ -89,6 +89,33 @@ async def test_questions_and_passages(embedder, home):
 
 
 @pytest.mark.real_model
+async def test_texts_of_either_kind_and_their_tokens(embedder):
+    texts = ["Bananas are yellow.", "word " * 600, ""]
+    for kind in ("query", "passage"):
+        many = await embedder.embed(texts, kind)
+        assert many.vectors.shape == (3, embedder.dimension)
+        assert 512 == many.tokens[1] > 15 > many.tokens[0] > many.tokens[2] > 3  # with the kind and the ends
+        assert many.cut == (1,)
+        one = await embedder.embed(texts[:1], kind)
+        assert (one.vectors == many.vectors[:1]).all()
+        assert one.tokens == many.tokens[:1]
+    assert (one.vectors == await embedder.embed_passages(texts[:1])).all()
+    assert (await embedder.embed([], "query")).vectors.shape == (0, embedder.dimension)
+
+
+async def test_a_single_text_does_not_wait_behind_the_library(crashing):
+    await crashing.embed(["one"], "passage")
+    assert list(crashing.pids()) == ["query"]
+    many = await crashing.embed(["a" * n for n in range(70)], "query")
+    assert list(crashing.pids()) == ["query", "bulk"]
+    assert many.tokens == tuple(range(70)) == tuple(many.vectors[:, 0].tolist())
+    with pytest.raises(EngineDown, match="SIGSEGV"):
+        await crashing.embed(["a", "crash"], "query")
+    with pytest.raises(EngineDown, match="could not be embedded"):
+        await crashing.embed(["refuse"], "query")
+
+
+@pytest.mark.real_model
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc and Linux' scheduler")
 async def test_its_two_workers_and_what_they_may(embedder):
     """Only the library's worker is idle; neither has a connection, and neither has the store or any file of ours open."""
@@ -139,3 +166,9 @@ async def test_the_scripted_one():
     question = await embedder.embed_query("Fox?")
     assert (passages @ question).argmax() == 0
     assert np.linalg.norm(passages, axis=1) == pytest.approx(1)
+    many = await embedder.embed(["the red fox", "word " * 513], "query")
+    assert (many.vectors[0] == passages[0]).all()
+    assert (many.tokens, many.cut) == ((3, 512), (1,))
+    await embedder.aclose()
+    with pytest.raises(EngineDown):
+        await embedder.embed(["the red fox"], "query")

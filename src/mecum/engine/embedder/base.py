@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]  # one row a text
 State = Literal["ready", "missing", "failed", "stopped"]
+Kind = Literal["query", "passage"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,26 @@ class Status:
         return self.state == "ready"
 
 
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """Texts' vectors, a row each, and how many tokens of each text were read. `cut` names the texts that have more."""
+
+    vectors: Vectors
+    tokens: tuple[int, ...]
+    cut: tuple[int, ...] = ()
+
+
 class Embedder(Protocol):
     """Turns texts into vectors.
 
-    `identity` changes when the vectors of the same texts would: an index is stamped with it. It is "" while the embedder is
-    not there. `dimension` is the length of a vector.
+    `name` is the model's, as clients know it. `identity` changes when the vectors of the same texts would: an index is
+    stamped with it. It is "" while the embedder is not there. `dimension` is the length of a vector.
     """
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        ...
 
     @property
     def identity(self) -> str:
@@ -70,5 +85,13 @@ class Embedder(Protocol):
 
         Raises:
             EngineDown: the embedder is not ready, or cannot be kept running.
+        """
+        ...
+
+    async def embed(self, texts: Sequence[str], kind: Kind) -> Embedded:
+        """Return the vectors of texts of either kind, of length 1 each, with the tokens that were read of them.
+
+        Raises:
+            EngineDown: the embedder is not ready, or died over them.
         """
         ...

@@ -9,17 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import onnxruntime as ort  # type: ignore[import-untyped] # ships no types
 
 from mecum.engine.embedder import graph
-from mecum.engine.embedder.pieces import Pieces
+from mecum.engine.embedder.base import Kind
+from mecum.engine.embedder.pieces import LONGEST, Pieces
 from mecum.engine.embedder.weights import Floats, Weights, read, unpack
 
 TOKENS: Final = 512  # a text's longest, its beginning and end counted; what is beyond is not seen
-Kind = Literal["query", "passage"]
 
 
 class Encoder:
@@ -36,7 +36,10 @@ class Encoder:
 
     def embed(self, kind: Kind, texts: Sequence[str]) -> Floats:
         """Return a vector of length 1 for each text."""
-        ids = [self.ids(kind, text) for text in texts]
+        return self.vectors([self.ids(kind, text) for text in texts])
+
+    def vectors(self, ids: Sequence[Sequence[int]]) -> Floats:
+        """Return a vector of length 1 for each text's tokens."""
         order = sorted(range(len(ids)), key=lambda n: -len(ids[n]))  # the longest first, so that no core waits for one
         out = np.zeros((len(ids), self.dimension), np.float32)
         todo = [ids[n] for n in order]
@@ -47,7 +50,14 @@ class Encoder:
 
     def ids(self, kind: Kind, text: str) -> list[int]:
         """Return the tokens of a text, as the model sees it."""
-        return self._pieces.encode(f"{kind}: {text}", self._most)
+        return self.read(kind, text)[0]
+
+    def read(self, kind: Kind, text: str) -> tuple[list[int], bool]:
+        """Return the tokens of a text, as the model sees it, and whether the text has more than that."""
+        ids = self._pieces.encode(f"{kind}: {text}", self._most + 1)
+        if len(ids) > self._most:
+            return [*ids[: self._most - 1], ids[-1]], True
+        return ids, len(text) > LONGEST
 
     def run(self, ids: Sequence[int]) -> Floats:
         """Return the vector of one text's tokens. Threads may call it at the same time."""

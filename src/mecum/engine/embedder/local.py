@@ -17,13 +17,13 @@ import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import orjson
 
 from mecum.engine.embedder import graph
-from mecum.engine.embedder.base import Status, Vectors
+from mecum.engine.embedder.base import Embedded, Kind, Status, Vectors
 from mecum.engine.embedder.weights import FILE
 from mecum.engine.frames import WorkFailed
 from mecum.engine.worker import Worker, WorkerDied
@@ -70,6 +70,11 @@ class LocalEmbedder:
         self._identity = ""
         self._query: Worker | None = None
         self._bulk: Worker | None = None
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return NAME
 
     @property
     def identity(self) -> str:
@@ -124,20 +129,28 @@ class LocalEmbedder:
     async def embed_query(self, text: str) -> Vectors:
         """Return the vector of a question (`base.Embedder.embed_query`). The first one waits for the worker, some 2 s."""
         try:
-            rows = await self._ask(self._query, "query", [text])
+            asked = await self._ask(self._query, "query", [text])
         except (WorkerDied, WorkFailed) as error:
             raise EngineDown(f"The question could not be embedded. {error}") from None
-        return rows.reshape(DIMENSION)
+        return asked.vectors.reshape(DIMENSION)
 
     async def embed_passages(self, texts: Sequence[str]) -> Vectors:
         """Return the vectors of passages (`base.Embedder.embed_passages`)."""
-        batches = [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
-        rows = [await self._batch(batch) for batch in batches]
+        rows = [await self._batch(batch) for batch in _batches(texts)]
         return np.concatenate(rows) if rows else np.zeros((0, DIMENSION), np.float32)
+
+    async def embed(self, texts: Sequence[str], kind: Kind) -> Embedded:
+        """Return the vectors of texts (`base.Embedder.embed`): of a single one soon, of many behind the chats."""
+        worker = self._query if len(texts) == 1 else self._bulk
+        try:
+            parts = [await self._ask(worker, kind, batch) for batch in _batches(texts)]
+        except (WorkerDied, WorkFailed) as error:
+            raise EngineDown(f"The texts could not be embedded. {error}") from None
+        return _joined(parts)
 
     async def _batch(self, texts: Sequence[str]) -> Vectors:
         try:
-            return await self._ask(self._bulk, "passage", texts)
+            return (await self._ask(self._bulk, "passage", texts)).vectors
         except (WorkerDied, WorkFailed) as error:
             log.warning("a batch of %d passages could not be embedded and is tried one by one: %s", len(texts), error)
         rows = [await self._single(text) for text in texts]
@@ -147,17 +160,37 @@ class LocalEmbedder:
 
     async def _single(self, text: str) -> Vectors:
         try:
-            return (await self._ask(self._bulk, "passage", [text])).reshape(DIMENSION)
+            return (await self._ask(self._bulk, "passage", [text])).vectors.reshape(DIMENSION)
         except (WorkerDied, WorkFailed) as error:
             log.warning("a passage of %d characters cannot be embedded: %s", len(text), error)
             return np.zeros(DIMENSION, np.float32)
 
-    async def _ask(self, worker: Worker | None, kind: Literal["query", "passage"], texts: Sequence[str]) -> Vectors:
+    async def _ask(self, worker: Worker | None, kind: Kind, texts: Sequence[str]) -> Embedded:
         if worker is None or not self._status.ready:
             raise EngineDown(self._status.reason or "The embedder is not ready.")
         request = orjson.dumps({"kind": kind, "texts": [_clean(text) for text in texts]})
         reply = await worker.ask(request, timeout=STUCK)
-        return np.frombuffer(reply, "<f4").reshape(len(texts), DIMENSION).astype(np.float32)
+        return _embedded(reply, len(texts))
+
+
+def _batches(texts: Sequence[str]) -> list[Sequence[str]]:
+    return [texts[start : start + BATCH] for start in range(0, len(texts), BATCH)]
+
+
+def _embedded(reply: bytes, number: int) -> Embedded:
+    """Return what a worker's reply says of so many texts (`program`)."""
+    vectors = np.frombuffer(reply, "<f4", number * DIMENSION).reshape(number, DIMENSION).astype(np.float32)
+    tokens = np.frombuffer(reply, "<i4", number, offset=number * DIMENSION * 4).tolist()
+    return Embedded(vectors, tuple(map(abs, tokens)), tuple(place for place, count in enumerate(tokens) if count < 0))
+
+
+def _joined(parts: Sequence[Embedded]) -> Embedded:
+    vectors = [part.vectors for part in parts]
+    return Embedded(
+        np.concatenate(vectors) if vectors else np.zeros((0, DIMENSION), np.float32),
+        tuple(count for part in parts for count in part.tokens),
+        tuple(number * BATCH + place for number, part in enumerate(parts) for place in part.cut),
+    )
 
 
 def _clean(text: str) -> str:

@@ -1,11 +1,13 @@
 """A program: the worker that embeds. `python -m mecum.engine.embedder.program WEIGHTS GRAPH THREADS normal|idle`.
 
-A request is JSON, `{"kind": "query"|"passage", "texts": [...]}`; the reply is the vectors' float32 values, little-endian.
+A request is JSON, `{"kind": "query"|"passage", "texts": [...]}`; the reply is the vectors' float32 values, then each text's
+number of tokens as int32, negative where the text has more than the model reads; all little-endian.
 It opens nothing but its two files, and no connection (`tests/engine/embedder/test_local.py`).
 """
 
 from __future__ import annotations
 
+import struct
 import sys
 from pathlib import Path
 
@@ -33,7 +35,10 @@ def _set_up(weights: Path, graph: Path, threads: int) -> Handler:
 
     def handle(request: bytes) -> bytes:
         asked = orjson.loads(request)
-        return encoder.embed(asked["kind"], asked["texts"]).astype("<f4", copy=False).tobytes()
+        texts = [encoder.read(asked["kind"], text) for text in asked["texts"]]
+        vectors = encoder.vectors([ids for ids, _ in texts])
+        tokens = [-len(ids) if cut else len(ids) for ids, cut in texts]
+        return vectors.astype("<f4", copy=False).tobytes() + struct.pack(f"<{len(tokens)}i", *tokens)
 
     return handle
 
