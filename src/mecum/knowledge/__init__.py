@@ -1,4 +1,4 @@
-"""The user's documents: read, cut into passages, indexed, searched. `library` is the way in; `Library` is what a chat needs."""
+"""The user's documents: read, cut, indexed, searched. `library` is the way in; `Library` here is what a chat needs of it."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ that owner's documents and no others; a search that fails raises, it never finds
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,7 @@ from mecum.store.values import (
 from mecum.types import Json, Principal, Query, Retrieval
 
 Until = Literal["searchable", "ready"]
+RECHECK: Final = 1.0  # seconds; a new embedder makes all documents ready at once, without a word on each
 _DONE: Final[dict[Until, frozenset[State]]] = {
     "searchable": frozenset({"searchable", "ready", "no_text", "failed"}),
     "ready": frozenset({"ready", "no_text", "failed"}),
@@ -67,6 +69,7 @@ class Library:
         self._tokenizer = Tokenizer()
         self._progress = Progress()
         self._search = Search(store, embedder)
+        self._loading: asyncio.Task[None] | None = None
         self._ingest = Ingest(store, embedder, self._progress)
 
     async def start(self) -> None:
@@ -77,13 +80,16 @@ class Library:
         """
         await self._store.start()
         await self._embedder.start()
-        await self._search.start()
+        self._load()
         await self._ingest.start()
 
     async def aclose(self) -> None:
         """Stop in reverse. What is not finished goes on at the next start."""
         await self._ingest.aclose()
         self._progress.close()
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.wait([self._loading])
         await self._embedder.aclose()
         await self._store.aclose()
 
@@ -103,11 +109,23 @@ class Library:
         )
         text = in_context(query.text, query.before, self._tokenizer)
         try:
+            await self._loaded()
             return await self._search.search(
                 text, where, k=query.k or self._top_k, mode=query.mode, min_score=query.min_score
             )
         except StoreError as error:
             raise RetrievalFailed(f"Your documents could not be searched. {error.message}") from error
+
+    def _load(self) -> asyncio.Task[None]:
+        """Load the index in the background: 100,000 passages take seconds, in which all but a search can be answered."""
+        self._loading = asyncio.create_task(self._search.start(), name="loading the index")
+        return self._loading
+
+    async def _loaded(self) -> None:
+        loading = self._loading
+        if loading is None or (loading.done() and (loading.cancelled() or loading.exception())):
+            loading = self._load()  # the last attempt failed
+        await asyncio.shield(loading)
 
     def temporary(self) -> Path:
         """Return a name, on the store's disk, for a file that `add` is to take over. What is left there goes at a start."""
@@ -235,7 +253,7 @@ class Library:
                 left = deadline - time.monotonic()
                 if left <= 0 or all(one.state in _DONE[goal] for one in documents):
                     return documents
-                await changed.wait(left)
+                await changed.wait(min(left, RECHECK))
 
     async def counts(self, principal: Principal) -> Counts:
         """Return how far the library is."""
@@ -262,5 +280,3 @@ class Library:
 
 def _missing(document_id: str) -> DocumentNotFound:
     return DocumentNotFound(f"There is no document '{document_id[:64]}'.")
-
-

@@ -84,8 +84,8 @@ class Documents(Protocol):
         """
         ...
 
-    async def unclaim(self) -> int:
-        """Queue again what is `processing`: whoever worked on it is gone. Returns how many."""
+    async def unclaim(self, document_ids: Collection[str] | None = None) -> int:
+        """Queue again what is `processing`, all or these: whoever worked on it is gone. Returns how many."""
         ...
 
     async def requeue(self, version: str) -> int:
@@ -208,10 +208,11 @@ class VectorIndex(Protocol):
         """Keep the vectors of a batch, unpublished; texts that are gone meanwhile are left out. Returns how many."""
         ...
 
-    async def publish(self, identity: str, hashes: Sequence[bytes] | None = None) -> tuple[str, ...]:
-        """Publish each document all of whose passages have a vector, and return their ids; they are `ready`.
+    async def publish(self, identity: str, hashes: Sequence[bytes] | None = None) -> tuple[Document, ...]:
+        """Publish each document all of whose passages have a vector; return those that are `ready` by it, as they are.
 
-        With `hashes` (those that were staged since) only documents with these texts are looked at.
+        Containers that are ready by it are among them. With `hashes` (those that were staged since) only documents with
+        these texts are looked at.
         """
         ...
 

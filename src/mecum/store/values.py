@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import Literal
 
 import numpy as np
@@ -16,6 +17,11 @@ Key = int
 Vectors = NDArray[np.float32]  # one unit vector a row
 State = Literal["queued", "processing", "searchable", "ready", "no_text", "failed"]
 DEFAULT_COLLECTION = "default"
+
+
+def file_name(path: str) -> str:
+    """Return the last part of a path, whichever system it is from; of a container's part, what names it."""
+    return PurePosixPath(PureWindowsPath(path).name if "\\" in path else path).name or path
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,8 +237,9 @@ MAX_ROLES = 500  # of one owner: a list of them is answered whole
 class NewRole:
     """A role as it is added. `uuid` and `name` are its owner's own, each used once.
 
-    The room of roles fills in `owner`, and a `uuid` where there is none. `collections` are those that it may look into, none: all. `enable_l1_retrieval` is kept for Second Me's callers and
-    changes nothing. None: the request's or the route's own value.
+    The room of roles fills in `owner`, and `uuid` where there is none. `collections` are those that it may look into,
+    none: all. `enable_l1_retrieval` is kept for Second Me's callers and changes nothing. None: the request's or the
+    route's own value.
     """
 
     name: str

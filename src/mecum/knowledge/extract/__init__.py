@@ -1,10 +1,8 @@
-"""Text out of files: `Extractor` reads them in child processes, `base` says what comes out.
+"""Text out of files: `readers` says which module reads which kind, `base` what comes out, `sniff` tells a kind by its bytes.
 
-`sniff` tells a file's kind by its bytes, `readers` which module reads it; there is one module for each family of kinds.
-`program` is what a child runs.
+There is one module for each family of kinds. All of it runs in a confined child (`knowledge.reading`).
 """
 
 from mecum.knowledge.extract.base import Block, Extracted, ExtractError, Part, Place
-from mecum.knowledge.extract.extractor import Extractor
 
-__all__ = ["Block", "ExtractError", "Extracted", "Extractor", "Part", "Place"]
+__all__ = ["Block", "ExtractError", "Extracted", "Part", "Place"]

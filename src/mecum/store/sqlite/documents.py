@@ -37,6 +37,7 @@ from mecum.store.values import (
     Page,
     Passage,
     State,
+    file_name,
 )
 
 
@@ -126,7 +127,7 @@ class SqliteDocuments(Reading):
             gone = self._delete(db, [there]) if there not in (None, key) else set[str]()
             db.execute(
                 "UPDATE documents SET path = ?, title = CASE title WHEN ? THEN ? ELSE title END, updated = ? WHERE key = ?",
-                (path, entries.file_name(old.path), entries.file_name(path), time.time(), key),
+                (path, file_name(old.path), file_name(path), time.time(), key),
             )
             containers.rename(db, old, key, path)
             published.changed(db, key)

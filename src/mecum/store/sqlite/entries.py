@@ -9,7 +9,6 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Iterable
-from pathlib import PurePosixPath, PureWindowsPath
 
 import apsw
 import orjson
@@ -17,7 +16,7 @@ import orjson
 from mecum.store.sqlite import passages as parts
 from mecum.store.sqlite import published
 from mecum.store.sqlite.rows import document_at, row, rows
-from mecum.store.values import About, NewDocument
+from mecum.store.values import About, NewDocument, file_name
 
 
 def at_path(db: apsw.Connection, owner: str, collection: str, path: str) -> int | None:
@@ -105,8 +104,3 @@ def delete(db: apsw.Connection, keys: Iterable[int]) -> set[str]:
         if found[1] is not None:
             published.settle_container(db, found[1])
     return contents
-
-
-def file_name(path: str) -> str:
-    """Return the last part of a path, whichever system it is from; of a container's part, what names it."""
-    return PurePosixPath(PureWindowsPath(path).name if "\\" in path else path).name or path

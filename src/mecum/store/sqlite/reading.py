@@ -40,12 +40,17 @@ class Reading:
 
         return await self._database.write(work)
 
-    async def unclaim(self) -> int:
-        """Queue again what is `processing`."""
+    async def unclaim(self, document_ids: Collection[str] | None = None) -> int:
+        """Queue again what is `processing`, all or these."""
+        sql = "UPDATE documents SET state = 'queued', queued = updated WHERE state = 'processing'"
 
         def work(db: apsw.Connection) -> int:
-            db.execute("UPDATE documents SET state = 'queued', queued = updated WHERE state = 'processing'")
-            return db.changes()
+            before = db.total_changes()
+            if document_ids is None:
+                db.execute(sql)
+            else:
+                db.executemany(sql + " AND id = ?", [(document_id,) for document_id in document_ids])
+            return db.total_changes() - before
 
         return await self._database.write(work)
 

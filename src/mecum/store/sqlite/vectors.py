@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from mecum.errors import StoreError
 from mecum.store.sqlite import published
 from mecum.store.sqlite.database import Database
-from mecum.store.sqlite.rows import Row, condition, row, rows, value
-from mecum.store.values import Changes, Filter, Key, Stamp, Unembedded, Vectors
+from mecum.store.sqlite.rows import Row, condition, document_at, row, rows, value
+from mecum.store.values import Changes, Document, Filter, Key, Stamp, Unembedded, Vectors
 
 _ROWS = (
     "SELECT p.key, p.document, coalesce(p.date, d.date), p.hash FROM published b JOIN documents d ON d.key = b.document "
@@ -83,17 +83,17 @@ class SqliteVectors:
 
         return await self._database.write(work)
 
-    async def publish(self, identity: str, hashes: Sequence[bytes] | None = None) -> tuple[str, ...]:
+    async def publish(self, identity: str, hashes: Sequence[bytes] | None = None) -> tuple[Document, ...]:
         """Publish each document all of whose passages have a vector; see `VectorIndex.publish`."""
 
-        def work(db: apsw.Connection) -> tuple[str, ...]:
+        def work(db: apsw.Connection) -> tuple[Document, ...]:
             embedder, _ = _embedder(db, identity)
             active = _stamp(db).active == identity
-            return tuple(
-                document_id
-                for key, document_id in _unpublished(db, embedder, hashes)
-                if published.publish(db, embedder, key, active=active)
-            )
+            found = _unpublished(db, embedder, hashes)
+            done = [key for key in found if published.publish(db, embedder, key, active=active)]
+            containers = [part.parent for part in (document_at(db, key) for key in done) if part.parent]
+            keys = [*done, *(key for one in dict.fromkeys(containers) for key in _keys_of(db, one))]
+            return tuple(document for key in keys if (document := document_at(db, key)).state == "ready")
 
         return await self._database.write(work)
 
@@ -133,16 +133,20 @@ def _stamp(db: apsw.Connection) -> Stamp:
     return Stamp(active, dimension, by_state.get("building", (None, None))[0])
 
 
-def _unpublished(db: apsw.Connection, embedder: Key, hashes: Sequence[bytes] | None) -> list[tuple[Key, str]]:
+def _keys_of(db: apsw.Connection, document_id: str) -> list[Key]:
+    return [int(key) for (key,) in rows(db, "SELECT key FROM documents WHERE id = ?", document_id)]
+
+
+def _unpublished(db: apsw.Connection, embedder: Key, hashes: Sequence[bytes] | None) -> list[Key]:
     """Return the documents with passages that are not published for an embedder, of all or of those with these texts."""
     sql = (
-        "SELECT d.key, d.id FROM documents d WHERE d.passages > 0 AND NOT EXISTS "
+        "SELECT d.key FROM documents d WHERE d.passages > 0 AND NOT EXISTS "
         "(SELECT 1 FROM published b WHERE b.embedder = ? AND b.document = d.key)"
     )
     if hashes is None:
-        return [(key, document_id) for key, document_id in rows(db, sql, embedder)]
+        return [int(key) for (key,) in rows(db, sql, embedder)]
     sql += " AND d.key IN (SELECT document FROM passages WHERE hash = ?)"
-    return list({(key, document_id): None for hashed in hashes for key, document_id in rows(db, sql, embedder, hashed)})
+    return list({int(key): None for hashed in hashes for (key,) in rows(db, sql, embedder, hashed)})
 
 
 def _embedder(db: apsw.Connection, identity: str) -> tuple[Key, int]:

@@ -1,10 +1,10 @@
-"""A program: the worker that reads files. `python -m mecum.knowledge.extract.program nice|idle`.
+"""A program: the worker that reads files. `python -m mecum.knowledge.reading.program nice|idle`.
 
-A request is JSON, `{"name", "path"}`, or `{"name"}`, a line end and the content; the reply is JSON, an `Extracted` or
-`{"error": {"code", "message"}}`.
+A request is JSON, `{"name", "path", "title"}`, or nothing, which asks for more of the same file; the reply is JSON, a
+portion (`portions`) or `{"error": {"code", "message"}}`.
 
-Invariants (`tests/knowledge/extract/test_extractor.py`): what parses foreign files has 60 s of CPU for each file and 1 GiB
-of address space, writes no file, opens no connection and starts no program.
+Invariants (`tests/knowledge/reading/test_extractor.py`): what parses foreign files has 60 s of CPU for each portion and
+1 GiB of address space, writes no file, opens no connection and starts no program.
 """
 
 from __future__ import annotations
@@ -12,15 +12,16 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
 from mecum.engine.frames import Handler, be_idle, be_nice, serve
+from mecum.types import Json
 
-CPU: Final = 60  # seconds a file
+CPU: Final = 60  # seconds a portion; the first one takes the parsing of the whole file
 MEMORY: Final = 1024**3  # bytes of address space
 LARGEST: Final = 200 * 1024 * 1024  # bytes of a file (ruling 18)
 _FORBIDDEN: Final = (
@@ -50,22 +51,32 @@ def _set_up() -> Handler:
     _leave_the_network()
     from mecum.knowledge.extract.base import ExtractError  # noqa: PLC0415 -- after the above, which allows no threads
     from mecum.knowledge.extract.readers import read  # noqa: PLC0415
+    from mecum.knowledge.reading.portions import portions  # noqa: PLC0415
+    from mecum.knowledge.tokens import Tokenizer  # noqa: PLC0415
 
-    limit = _confine()
+    limit, tokenizer = _confine(), Tokenizer()
+    rest: Iterator[Json] = iter(())
+
+    def begin(request: bytes) -> Iterator[Json]:
+        asked = orjson.loads(request)
+        try:
+            content = _content(Path(asked["path"]))
+        except OSError as error:
+            raise ExtractError("unreadable", f"The file cannot be read: {error.strerror or error}.") from None
+        return portions(read(content, asked["name"]), asked["title"], tokenizer)
 
     def handle(request: bytes) -> bytes:
+        nonlocal rest
         limit()
-        head, _, content = request.partition(b"\n")
-        asked = orjson.loads(head)
         try:
-            data = _content(Path(asked["path"])) if "path" in asked else content
-        except OSError as error:
-            return _failure("unreadable", f"The file cannot be read: {error.strerror or error}.")
-        try:
-            return orjson.dumps(read(data, asked["name"]))
+            if request:
+                rest = iter(())  # what is left of another file, which nobody asked for to its end
+                rest = begin(request)
+            return orjson.dumps(next(rest))
         except ExtractError as error:
             return _failure(error.code, error.message)
         except MemoryError:
+            rest = iter(())
             return _failure("too_large", "Reading the file takes more than 1 GiB of memory. Split it, and add the parts.")
 
     return handle

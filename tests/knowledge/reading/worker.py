@@ -8,8 +8,9 @@ import sys
 import time
 from pathlib import Path
 
-from mecum.knowledge.extract import program, readers
+from mecum.knowledge.extract import readers
 from mecum.knowledge.extract.base import Block, Extracted, Part
+from mecum.knowledge.reading import program
 
 program.CPU = 1  # seconds
 
