@@ -13,6 +13,7 @@ from starlette.staticfiles import StaticFiles
 
 from mecum import __version__
 from mecum.api import errors, openapi, status
+from mecum.api import roles as role_urls
 from mecum.api.chat import endpoint
 from mecum.api.middleware import Cors, HeadAsGet, OnlyOurs, RequestLog, origin_name
 from mecum.api.parse import LOCAL, OPENAI
@@ -21,7 +22,9 @@ from mecum.chat.gate import Gate
 from mecum.engine.base import Engine
 from mecum.engine.queue import Queue
 from mecum.errors import NotFound
-from mecum.settings.schema import ServerSettings
+from mecum.knowledge.library import Library
+from mecum.roles.stored import StoredRoles
+from mecum.settings.schema import LibrarySettings, ServerSettings
 
 CSP = (
     "default-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; object-src 'none'; "
@@ -34,12 +37,25 @@ CHAT_HINT = (
 )
 
 
-def create_api(*, chat: Chat, engine: Engine, gate: Gate, queue: Queue, settings: ServerSettings) -> FastAPI:
+def create_api(
+    *,
+    chat: Chat,
+    engine: Engine,
+    gate: Gate,
+    queue: Queue,
+    settings: ServerSettings,
+    library: Library | None = None,
+    roles: StoredRoles | None = None,
+    documents: LibrarySettings | None = None,
+) -> FastAPI:
     """Return the web application. It opens nothing: who builds it starts and closes what it is given."""
+    del library, documents  # their routes come next
     app = FastAPI(title="mecum", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
     errors.install(app)
     _chat_urls(app, chat, settings)
     _model_urls(app, engine)
+    if roles is not None:
+        role_urls.install(app, roles, settings)
     _status_urls(app, status.Health(engine=engine, gate=gate, queue=queue))
     _page_urls(app)
     origins = [origin_name(origin) for origin in settings.allowed_origins]

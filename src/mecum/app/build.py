@@ -1,4 +1,4 @@
-"""Puts the rooms together. The only place, with `cli`, that names a concrete engine.
+"""Puts the rooms together. The only place, with `cli`, that names a concrete engine, embedder or store.
 
 Invariant: what `start` opens in order, `aclose` closes in reverse, also after a start that failed half-way.
 """
@@ -8,48 +8,68 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from mecum.api.urls import create_api
+from mecum.app.home import install_secret
 from mecum.chat.answer import Chat
 from mecum.chat.gate import Gate
 from mecum.engine.base import Engine
 from mecum.engine.embedded import Embedded
+from mecum.engine.embedder.base import Embedder
+from mecum.engine.embedder.local import LocalEmbedder
+from mecum.engine.embedder.scripted import ScriptedEmbedder
 from mecum.engine.queue import Queue
 from mecum.engine.scripted import Scripted
 from mecum.engine.upstream import Upstream
-from mecum.knowledge import EmptyLibrary
-from mecum.roles import NoRoles
+from mecum.knowledge.library import Library
+from mecum.roles.stored import StoredRoles
 from mecum.settings.schema import Settings
+from mecum.store.sqlite import Sqlite
 
 
 class App:
     """Everything that runs. `asgi` is the web application; `start` and `aclose` are called by whoever runs it."""
 
-    def __init__(self, settings: Settings, engine: Engine) -> None:
+    def __init__(self, settings: Settings, engine: Engine, embedder: Embedder) -> None:
+        store = Sqlite(settings.home)
         self.settings = settings
         self.engine = engine
+        self.library = Library(store, embedder, top_k=settings.library.top_k)
+        self.roles = StoredRoles(store.roles)
         self.gate = Gate()
         self.queue = Queue(self._slots, waiting=settings.engine.queue, timeout=settings.engine.queue_timeout)
         self.chat = Chat(
             engine=engine,
             queue=self.queue,
-            roles=NoRoles(),
-            library=EmptyLibrary(),
+            roles=self.roles,
+            library=self.library,
             gate=self.gate,
             ready_timeout=settings.engine.queue_timeout,
+            secret=install_secret(settings.home),
         )
         self.asgi: FastAPI = create_api(
-            chat=self.chat, engine=engine, gate=self.gate, queue=self.queue, settings=settings.server
+            chat=self.chat,
+            engine=engine,
+            gate=self.gate,
+            queue=self.queue,
+            library=self.library,
+            roles=self.roles,
+            settings=settings.server,
+            documents=settings.library,
         )
 
-    async def start(self) -> None:
-        """Start the engine, and return while the model may still load.
+    async def start(self, *, engine: bool = True) -> None:
+        """Start everything, and return while the model may still load. Without `engine` nothing can chat.
 
         Raises:
             StartError: it cannot start.
         """
-        await self.engine.start()
+        if engine:
+            await self.engine.start()  # first, for a model takes the longest
+        await self.library.start()
+        await self.roles.start()
 
     async def aclose(self) -> None:
-        """Stop the engine."""
+        """Stop everything."""
+        await self.library.aclose()
         await self.engine.aclose()
 
     def _slots(self) -> int:
@@ -57,12 +77,18 @@ class App:
         return models[0].slots if models else 1
 
 
-def build(settings: Settings, *, engine: Engine | None = None) -> App:
-    """Return the program that the settings describe, nothing of it opened. `engine` takes the place of the settings'."""
-    return App(settings, engine or _engine(settings))
+def build(settings: Settings, *, engine: Engine | None = None, embedder: Embedder | None = None) -> App:
+    """Return the program that the settings describe, nothing of it opened; what is given takes the place of theirs."""
+    return App(settings, engine or _engine(settings), embedder or _embedder(settings))
 
 
 def _engine(settings: Settings) -> Engine:
     if settings.engine.scripted:
         return Scripted()
     return Upstream(settings.engine) if settings.engine.base_url else Embedded(settings)
+
+
+def _embedder(settings: Settings) -> Embedder:
+    if settings.library.embedder == "local":
+        return LocalEmbedder(settings.home)
+    return ScriptedEmbedder(missing=settings.library.embedder == "none")

@@ -24,6 +24,7 @@ from mecum.errors import HomeInUse, SettingsError
 
 _BRIEF = 1.0  # seconds; a command that looks at the lock holds it for far less
 _POLL = 0.05  # seconds
+_SECRET = 32  # bytes
 
 log = logging.getLogger(__name__)
 
@@ -146,6 +147,27 @@ def find(path: Path, timeout: float = 30.0) -> Running | Home:
             time.sleep(_POLL)
         else:
             return home
+
+
+def install_secret(path: Path) -> bytes:
+    """Return 32 random bytes that are this data directory's own, made the first time (0600). The caller holds the directory.
+
+    Raises:
+        SettingsError: they can be neither read nor made.
+    """
+    make_private(path)
+    file = path / "secret"
+    try:
+        if file.exists() and len(secret := file.read_bytes()) == _SECRET:
+            return secret
+        new = file.with_suffix(".new")
+        secret = secrets.token_bytes(_SECRET)
+        with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+            stream.write(secret)
+        new.replace(file)
+    except OSError as error:
+        raise _unusable(path, error) from None
+    return secret
 
 
 def make_private(path: Path) -> None:
