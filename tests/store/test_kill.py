@@ -20,9 +20,9 @@ KILLS = 200 if os.environ.get("MECUM_SOAK") else 10
 ROOT = Path(__file__).parents[2]
 
 
-def kill_at_work(home: Path, seed: int, seconds: float) -> list[str]:
+def kill_at_work(home: Path, seed: int, seconds: float, program: str = "tests.store.worker") -> list[str]:
     """Start the worker, kill it after so many seconds of work, and return its lines."""
-    command = [sys.executable, "-m", "tests.store.worker", str(home), str(seed)]
+    command = [sys.executable, "-m", program, str(home), str(seed)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         first = process.stdout.readline()

@@ -30,6 +30,7 @@ TEXT: Final = 1_000_000  # … and characters of their passages
 MISSING: Final = 2_000  # texts without a vector that are asked for at once
 BATCH: Final = 32  # texts that are embedded, staged and published together: some seconds of work
 _NO_TEXT: Final = frozenset({"no_text", "empty"})  # what is wrong with a file that is otherwise in order
+_BUG: Final = Failure("internal_error", "Something went wrong inside mecum over this file; its log says what.")
 
 log = logging.getLogger(__name__)
 
@@ -84,20 +85,19 @@ class Ingest:
         try:
             done = await self._indexed(document)
         except ExtractError as error:
-            done = await self._failed(document, error.code, error.message, "no_text" if error.code in _NO_TEXT else "failed")
+            state: State = "no_text" if error.code in _NO_TEXT else "failed"
+            done = await self._failed(document, Failure(error.code, error.message, error.kind), state)
         except StoreError:
             raise
         except Exception:  # a worker's loop: the next document must go in all the same
             log.exception("a document could not be indexed", extra={"document": document.id})
-            done = await self._failed(
-                document, "internal_error", "Something went wrong inside mecum over this file; its log says what.", "failed"
-            )
+            done = await self._failed(document, _BUG, "failed")
         if done is not None:
             self._progress.tell(done)
             self._vectors.wake()
 
-    async def _failed(self, document: Document, code: str, message: str, state: State) -> Document | None:
-        return await self._store.documents.fail(document.id, document.content_hash, Failure(code, message), state)
+    async def _failed(self, document: Document, failure: Failure, state: State) -> Document | None:
+        return await self._store.documents.fail(document.id, document.content_hash, failure, state)
 
     async def _indexed(self, document: Document) -> Document | None:
         original = await self._store.documents.original(document.owner, document.id)

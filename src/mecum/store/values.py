@@ -26,10 +26,11 @@ def file_name(path: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why a document has no passages: a stable code, and a sentence for people."""
+    """Why a document has no passages: a stable code, and a sentence for people. `kind` is the document's, "" if unknown."""
 
     code: str
     message: str
+    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,13 @@ _TIGHT: Final = ("turn", "row", "code")  # blocks that follow each other line by
 
 
 class ExtractError(Exception):
-    """Why a file gives no text: `code` is stable, the message a sentence that says what to do."""
+    """Why a file gives no text: `code` is stable, the message a sentence that says what to do; `kind` "" is not known."""
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, kind: str = "") -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self.kind = kind
 
 
 @dataclass(frozen=True, slots=True)

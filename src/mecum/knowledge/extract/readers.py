@@ -56,15 +56,19 @@ def read(content: bytes, name: str) -> Extracted:
         raise ExtractError("empty", "The file is empty.")
     kind = kind_of(content, name)
     try:
-        parts = READERS[kind](content, name)
+        filled = tuple(part for part in READERS[kind](content, name) if part.text.strip())
     except MemoryError:
         raise ExtractError(
-            "too_large", "Reading the file takes more than 1 GiB of memory. Split it, and add the parts."
+            "too_large", "Reading the file takes more than 1 GiB of memory. Split it, and add the parts.", kind
         ) from None
+    except ExtractError as error:
+        error.kind = kind
+        raise
     except _DAMAGED:
         # Every parser has its own ways to fail over a broken file; all of them mean the same to its owner.
-        raise ExtractError("damaged", f"The file begins like {kind}, but is damaged. Open and save it again.") from None
-    filled = tuple(part for part in parts if part.text.strip())
+        raise ExtractError(
+            "damaged", f"The file begins like {kind}, but is damaged. Open and save it again.", kind
+        ) from None
     if not filled:
-        raise ExtractError("no_text", f"There is no text in this {kind} file.")
+        raise ExtractError("no_text", f"There is no text in this {kind} file.", kind)
     return Extracted(kind, filled)

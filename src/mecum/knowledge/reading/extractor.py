@@ -89,7 +89,7 @@ class Extractor:
         except WorkerDied as died:
             raise _death(died) from None
         if error := reply.get("error"):
-            raise ExtractError(error["code"], error["message"])
+            raise ExtractError(**error)
         return reply
 
 

@@ -1,7 +1,7 @@
 """A program: the worker that reads files. `python -m mecum.knowledge.reading.program nice|idle`.
 
 A request is JSON, `{"name", "path", "title"}`, or nothing, which asks for more of the same file; the reply is JSON, a
-portion (`portions`) or `{"error": {"code", "message"}}`.
+portion (`portions`) or `{"error": {"code", "message", "kind"}}`.
 
 Invariants (`tests/knowledge/reading/test_extractor.py`): what parses foreign files has 60 s of CPU for each portion and
 1 GiB of address space, writes no file, opens no connection and starts no program.
@@ -74,7 +74,7 @@ def _set_up() -> Handler:
                 rest = begin(request)
             return orjson.dumps(next(rest))
         except ExtractError as error:
-            return _failure(error.code, error.message)
+            return _failure(error.code, error.message, error.kind)
         except MemoryError:
             rest = iter(())
             return _failure("too_large", "Reading the file takes more than 1 GiB of memory. Split it, and add the parts.")
@@ -82,8 +82,8 @@ def _set_up() -> Handler:
     return handle
 
 
-def _failure(code: str, message: str) -> bytes:
-    return orjson.dumps({"error": {"code": code, "message": message}})
+def _failure(code: str, message: str, kind: str = "") -> bytes:
+    return orjson.dumps({"error": {"code": code, "message": message, "kind": kind}})
 
 
 def _content(path: Path) -> bytes:

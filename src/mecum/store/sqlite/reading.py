@@ -127,8 +127,8 @@ class Reading:
             gone = self._replace(db, key, [])
             db.execute(
                 "UPDATE documents SET state = ?, indexed_hash = NULL, passages = 0, error_code = ?, error_message = ?, "
-                "queued = NULL, updated = ? WHERE key = ?",
-                (state, failure.code, failure.message, time.time(), key),
+                "kind = ?, queued = NULL, updated = ? WHERE key = ?",
+                (state, failure.code, failure.message, failure.kind, time.time(), key),
             )
             published.refresh(db, key)
             return document_at(db, key), gone
