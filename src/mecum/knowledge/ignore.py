@@ -29,7 +29,8 @@ class _Pattern(GitIgnoreSpecPattern):
 
     @staticmethod
     def _translate_segment_glob(pattern: str, range_error: Literal["literal", "raise"]) -> str:
-        first, *rest = GitIgnoreSpecPattern._translate_segment_glob(pattern, range_error).split(_STAR)
+        plain = GitIgnoreSpecPattern._translate_segment_glob(pattern, range_error)  # noqa: SLF001 -- there is no other way in
+        first, *rest = plain.split(_STAR)
         if not rest:
             return first
         *between, last = rest
