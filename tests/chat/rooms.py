@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 from mecum.chat.answer import Answer, Chat
 from mecum.chat.gate import Gate
@@ -15,8 +15,9 @@ from mecum.engine.base import Model, Status, Traits
 from mecum.engine.queue import Queue
 from mecum.engine.scripted import Scripted, ScriptedReply
 from mecum.errors import MecumError, RoleNotFound
-from mecum.types import Delta, Hit, Message, Principal, Prompt, Retrieval, Role, Sampling
+from mecum.types import Delta, Hit, Message, Principal, Prompt, Query, Retrieval, Role, Sampling
 
+SECRET = b"of this install"
 ANN = Principal("ann")
 
 
@@ -84,17 +85,19 @@ class Roles:
 
 
 class Library:
-    """Finds one passage for every question, and notes the questions."""
+    """Finds the same passages for every question, and notes the questions."""
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self.questions: list[tuple[str, Principal]] = []
+        self.hits: tuple[Hit, ...] = (passage("text"),)
+        self.queries: list[Query] = []
 
-    async def search(self, query: str, principal: Principal) -> Retrieval:
+    async def search(self, query: Query, principal: Principal) -> Retrieval:
         await self._stage.at("search")
-        self.questions.append((query, principal))
-        hit = Hit(1, "d", "T", "/t", None, "c", 0.5, "text")
-        return Retrieval(status="ok", mode="keyword", query=query, k=5, ms=1.0, hits=(hit,))
+        assert principal == ANN
+        self.queries.append(query)
+        status: Literal["ok", "empty"] = "ok" if self.hits else "empty"
+        return Retrieval(status=status, mode="keyword", query=query.text, k=query.k or 5, ms=1.0, hits=self.hits)
 
 
 class Rooms:
@@ -115,6 +118,7 @@ class Rooms:
             library=self.library,
             gate=self.gate,
             ready_timeout=60,
+            secret=SECRET,
         )
 
     async def answer(self, request: ChatRequest) -> Answer:
@@ -141,6 +145,12 @@ def asks(*messages: Message | str, sampling: dict[str, Any] | None = None, **fie
     """Return a request; a plain string is a user's turn."""
     turns = tuple(Message("user", turn) if isinstance(turn, str) else turn for turn in messages or ("hi",))
     return ChatRequest(messages=turns, sampling=Sampling(**(sampling or {})), **fields)
+
+
+def passage(text: str, number: int = 1, **fields: Any) -> Hit:
+    """Return a passage as a search finds it."""
+    more = {"title": f"Title {number}", "path": f"/{number}.md", "page": None, "score": 1 - number / 100, **fields}
+    return Hit(index=number, document_id=f"d{number}", chunk_id=f"c{number}", text=text, **more)
 
 
 async def collect(answer: Answer) -> list[Delta]:

@@ -25,7 +25,7 @@ from mecum.errors import (
 )
 from mecum.knowledge import EmptyLibrary
 from mecum.roles import NoRoles
-from mecum.types import Delta, Message, Role, Usage
+from mecum.types import Delta, Message, Query, Role, Usage
 
 ROLE = Role(uuid="r", name="R", system_prompt="You are R.", model="two", temperature=0.7)
 BARE = Role(uuid="b", name="B", system_prompt="You are B.", enable_l0_retrieval=False)
@@ -132,14 +132,15 @@ async def test_retrieval(asked: bool | None, role_id: str | None, searched: bool
     chat = ("first?", Message("assistant", "yes"), "second?", Message("assistant", "hm"))
     async with rooms.answering(asks(*chat, retrieval=asked, role_id=role_id)) as answer:
         assert (answer.retrieval is not None) == searched
-        assert rooms.library.questions == ([("second?", ANN)] if searched else [])
+        assert rooms.library.queries == ([Query(text="second?", before=("first?",))] if searched else [])
 
 
 async def test_retrieval_from_an_empty_library() -> None:
     engine = Scripted()
     await engine.start()
     queue = Queue(lambda: 1, waiting=1, timeout=1)
-    chat = Chat(engine=engine, queue=queue, roles=NoRoles(), library=EmptyLibrary(), gate=Gate(), ready_timeout=1)
+    rooms = {"queue": queue, "roles": NoRoles(), "library": EmptyLibrary(), "gate": Gate()}
+    chat = Chat(engine=engine, ready_timeout=1, secret=b"", **rooms)  # type: ignore[arg-type] # they are what it takes
     answer = await chat.answer(asks("why?", retrieval=True), ANN)
     assert answer.retrieval
     assert (answer.retrieval.status, answer.retrieval.query, answer.retrieval.hits) == ("empty", "why?", ())

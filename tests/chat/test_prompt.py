@@ -36,12 +36,27 @@ def test_a_longer_chat_begins_as_the_shorter_one_did() -> None:
 
 def test_past_calls_become_text_where_the_template_knows_no_tools() -> None:
     chat = (Message("user", "a"), Message("assistant", "Wait.", tool_calls=(CALL,)), Message("tool", "5", tool_call_id="c"))
-    assert assemble(None, chat, Traits()) == chat
-    assert assemble(None, chat, Traits(tools=False)) == (
+    prompt = Prompt("m", assemble(None, chat, Traits(tools=False)), Sampling())
+    assert prompt.messages == chat, "what shortens a chat still sees them"
+    assert complete(prompt, Traits()) == prompt
+    assert complete(prompt, Traits(tools=False)).messages == (
         Message("user", "a"),
         Message("assistant", 'Wait.\n\n{"name": "f", "arguments": {"x": 1}}'),
         Message("user", "The tool's result:\n5"),
     )
+
+
+def test_a_result_and_what_the_user_says_to_it_are_one_turn_where_turns_must_alternate() -> None:
+    chat = (
+        Message("user", "a"),
+        Message("assistant", None, tool_calls=(CALL,)),
+        Message("tool", "5", tool_call_id="c"),
+        Message("user", "So?"),
+    )
+    traits = Traits(tools=False, alternation=True)
+    messages = complete(Prompt("m", assemble(None, chat, traits), Sampling()), traits).messages
+    assert [turn.role for turn in messages] == ["user", "assistant", "user"]
+    assert messages[-1].content == "The tool's result:\n5\n\nSo?"
 
 
 def test_the_system_message_is_folded_in_last() -> None:

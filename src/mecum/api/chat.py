@@ -12,6 +12,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 from typing import Any
 from urllib.parse import quote
@@ -22,7 +23,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from mecum.api.errors import reported
+from mecum.api.links import passage_url
 from mecum.api.parse import Dialect, parse_chat, read_json, to_request
+from mecum.api.sources import UrlOf
 from mecum.api.sse import KEEP_ALIVE, Frames, Whole, error_event
 from mecum.api.wire import ChatBody
 from mecum.chat.answer import Answer, Chat
@@ -40,7 +43,7 @@ def endpoint(chat: Chat, settings: ServerSettings, dialect: Dialect) -> Callable
     async def answer_chat(request: Request) -> Response:
         content = await read_json(request, limit=int(settings.max_body_mb * 1024 * 1024), timeout=settings.body_timeout)
         body = parse_chat(content)
-        opening = _Opening(chat, body, dialect)
+        opening = _Opening(chat, body, dialect, partial(passage_url, request, settings))
         wants_stream = body.stream if body.stream is not None else dialect.stream
         if wants_stream:
             return StreamedAnswer(opening, header_wait=settings.header_wait, keepalive=settings.keepalive)
@@ -56,6 +59,7 @@ class _Opening:
     chat: Chat
     body: ChatBody
     dialect: Dialect
+    url_of: UrlOf
 
     async def __call__(self) -> Answer:
         return await self.chat.answer(to_request(self.body, self.dialect), Principal())
@@ -91,7 +95,7 @@ class WholeAnswer(_Leavable):
     async def _work(self, send: Send) -> None:
         answer = await self._opening()
         async with contextlib.aclosing(answer):
-            whole = Whole(answer, choices=self._opening.body.n or 1)
+            whole = Whole(answer, self._opening.url_of, choices=self._opening.body.n or 1)
             async for batch in answer:
                 whole.add(batch)
         content = orjson.dumps(whole.body())
@@ -137,7 +141,7 @@ class StreamedAnswer(_Leavable):
         answer = await opening
         body = self._opening.body
         include_usage = bool(body.stream_options and body.stream_options.include_usage)
-        frames = Frames(answer, include_usage=include_usage, choices=body.n or 1)
+        frames = Frames(answer, self._opening.url_of, include_usage=include_usage, choices=body.n or 1)
         await self._send(send, frames.first())
         async for batch in answer:
             if events := frames.batch(batch):

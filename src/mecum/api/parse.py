@@ -17,7 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from mecum.api.faults import invalid
 from mecum.api.together import check_together, depth
-from mecum.api.wire import ChatBody, MessageBody
+from mecum.api.wire import ChatBody, MessageBody, Metadata
 from mecum.chat.request import ChatRequest
 from mecum.errors import BodyTooLarge, BodyTooSlow, InvalidRequest, UnsupportedMediaType
 from mecum.types import Json, Message, Sampling
@@ -101,7 +101,7 @@ def values(body: bytes) -> int:
 
 def to_request(body: ChatBody, dialect: Dialect) -> ChatRequest:
     """Return what the body asks for on a route of that dialect."""
-    metadata = body.metadata
+    metadata = body.metadata or Metadata()
     return ChatRequest(
         messages=tuple(map(_message, body.messages)),
         sampling=_sampling(body),
@@ -109,9 +109,13 @@ def to_request(body: ChatBody, dialect: Dialect) -> ChatRequest:
         model_fallback=dialect.model_fallback,
         default_temperature=dialect.temperature,
         default_max_tokens=dialect.max_tokens,
-        role_id=(metadata and metadata.role_id) or None,
-        retrieval=metadata.enable_l0_retrieval if metadata else None,
-        truncation=(metadata and metadata.truncation) or "off",
+        role_id=metadata.role_id or None,
+        retrieval=metadata.enable_l0_retrieval,
+        collections=tuple(metadata.collections or ()),
+        top_k=metadata.top_k,
+        min_score=metadata.min_score,
+        debug=bool(metadata.debug),
+        truncation=metadata.truncation or "off",
     )
 
 

@@ -2,7 +2,8 @@
 
 Invariants (`wire.md`, `tests/api/test_sse.py`): the first chunk carries the role, the last the finish; the usage stands in
 exactly one chunk: its own with empty `choices` if it was asked for, else the last; never an empty `choices` otherwise.
-Nearly every chunk is a piece of text, so what never changes around it is serialised once for each answer.
+Nearly every chunk is a piece of text, so what never changes around it is serialised once for each answer; and texts are
+collected only where there are passages that they may cite.
 """
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from typing import Any
 import orjson
 
 from mecum.api.errors import body_of
+from mecum.api.sources import UrlOf, extras
 from mecum.chat.answer import Answer
+from mecum.chat.citations import citations
 from mecum.errors import EngineBroke, MecumError
 from mecum.types import Delta, Json, Usage
 
@@ -27,9 +30,10 @@ _TEXT_END = b'},"logprobs":null,"finish_reason":null}]}\n\n'
 class Frames:
     """Writes one answer as events. `include_usage` asks for the usage as a chunk of its own."""
 
-    def __init__(self, answer: Answer, *, include_usage: bool, choices: int) -> None:
+    def __init__(self, answer: Answer, url_of: UrlOf, *, include_usage: bool, choices: int) -> None:
         self._fields = _fields(answer, "chat.completion.chunk")
-        self._extras = extras(answer)
+        self._extras = extras(answer, url_of)
+        self._citing = _Citing(answer, url_of) if answer.cites else None
         self._text = _event_start(self._fields) + b',"choices":[{"index":0,"delta":{"content":'
         self._include_usage = include_usage
         self._choices = choices
@@ -40,11 +44,13 @@ class Frames:
     def first(self) -> bytes:
         """Return the chunk that says who speaks, and what the answer rests on."""
         role = {"role": "assistant", "content": ""}
-        frames = [self._chunk(Delta(choice=choice), piece=role, extra=self._extras) for choice in range(self._choices)]
-        return b"".join(frames)
+        frames = [self._chunk(Delta(choice=choice), piece=role) for choice in range(1, self._choices)]
+        return b"".join([self._chunk(Delta(), piece=role, extra=self._extras), *frames])
 
     def batch(self, deltas: Sequence[Delta]) -> bytes:
         """Return the events of a batch, as one piece of bytes to send."""
+        if self._citing:
+            self._citing.add(deltas)
         return b"".join([self._frame(delta) for delta in deltas])
 
     def last(self) -> bytes:
@@ -77,11 +83,35 @@ class Frames:
     def _chunk(self, delta: Delta, *, piece: Json | None = None, extra: Json | None = None) -> bytes:
         choice = {
             "index": delta.choice,
-            "delta": _piece(delta) if piece is None else piece,
+            "delta": self._piece(delta) if piece is None else piece,
             "logprobs": delta.logprobs,
             "finish_reason": delta.finish_reason,
         }
         return _event({**self._fields, **(extra or {}), "choices": [choice]})
+
+    def _piece(self, delta: Delta) -> Json:
+        piece = _piece(delta)
+        if delta.finish_reason and self._citing and (found := self._citing.of(delta.choice)):
+            piece["annotations"] = found
+        return piece
+
+
+class _Citing:
+    """Collects what is said, to find at the end which passages it cites."""
+
+    def __init__(self, answer: Answer, url_of: UrlOf) -> None:
+        self._hits = answer.retrieval.hits if answer.retrieval else ()
+        self._url_of = url_of
+        self._said: dict[int, list[str]] = {}
+
+    def add(self, deltas: Sequence[Delta]) -> None:
+        for delta in deltas:
+            if delta.content:
+                self._said.setdefault(delta.choice, []).append(delta.content)
+
+    def of(self, choice: int) -> list[Json]:
+        """Return a choice's annotations."""
+        return citations("".join(self._said.get(choice, ())), self._hits, self._url_of)
 
 
 def error_event(error: MecumError, *, has_choices: bool) -> bytes:
@@ -98,8 +128,9 @@ def error_event(error: MecumError, *, has_choices: bool) -> bytes:
 class Whole:
     """Folds one answer into the body of a plain response."""
 
-    def __init__(self, answer: Answer, *, choices: int) -> None:
+    def __init__(self, answer: Answer, url_of: UrlOf, *, choices: int) -> None:
         self._answer = answer
+        self._url_of = url_of
         self._choices = choices
         self._messages: dict[int, Json] = {}
         self._finishes: dict[int, str] = {}
@@ -136,7 +167,7 @@ class Whole:
             **_fields(self._answer, "chat.completion"),
             "choices": [self._choice(choice) for choice in sorted(self._messages)],
             "usage": usage_body(self._usage or Usage(0, 0)),
-            **extras(self._answer),
+            **extras(self._answer, self._url_of),
         }
 
     def _choice(self, choice: int) -> Json:
@@ -148,20 +179,14 @@ class Whole:
             message["reasoning_content"] = "".join(parts["reasoning_content"])
         if calls:
             message["tool_calls"] = calls
+        if found := self._annotations(text):
+            message["annotations"] = found
         logprobs = {"content": self._logprobs[choice], "refusal": None} if choice in self._logprobs else None
         return {"index": choice, "message": message, "logprobs": logprobs, "finish_reason": self._finishes[choice]}
 
-
-def extras(answer: Answer) -> Json:
-    """Return what stands beside the protocol's own fields: sources, retrieval, truncation."""
-    more: Json = {}
-    if answer.retrieval:
-        found = answer.retrieval
-        more["sources"] = []  # the library is empty until documents exist
-        more["retrieval"] = {"status": found.status, "mode": found.mode, "query": found.query, "k": found.k, "ms": found.ms}
-    if answer.dropped is not None:
-        more["truncation"] = {"dropped_messages": answer.dropped}
-    return more
+    def _annotations(self, text: str) -> list[Json]:
+        found = self._answer.retrieval
+        return citations(text, found.hits, self._url_of) if found and self._answer.cites else []
 
 
 def usage_body(usage: Usage) -> Json:

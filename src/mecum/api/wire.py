@@ -8,6 +8,7 @@ A list ends at its first fault and an object's size is checked first: a body of 
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
@@ -18,7 +19,10 @@ MAX_PARTS = 4096
 MAX_STOPS = 16
 MAX_TOOLS = 128
 MAX_BIASES = 1024
+MAX_COLLECTIONS = 64
+MAX_NAME = 256
 
+_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15}")
 _FLAG: dict[str, Any] = {
     "anyOf": [{"type": "boolean"}, {"enum": ["true", "false", "1", "0", 1, 0]}],
     "x-allowed": "true or false",
@@ -38,6 +42,18 @@ def _boolean(value: object) -> object:
 def _whole(value: object) -> object:
     """Return 5 for 5.0: to JSON they are one number, and some clients know only one kind. Beyond 2**53 it is a guess."""
     return int(value) if isinstance(value, float) and abs(value) <= 2**53 and value.is_integer() else value
+
+
+def _number(value: object) -> object:
+    """Return the number that a text is, where a client can send strings only."""
+    if not isinstance(value, str) or not _NUMBER.fullmatch(value.strip()):
+        return value
+    return float(value)
+
+
+def _names(value: object) -> object:
+    """Return the names of a list that came as one text, `"a, b"`."""
+    return [name for part in value.split(",") if (name := part.strip())] if isinstance(value, str) else value
 
 
 _WHOLE = BeforeValidator(_whole)  # stands last, or pydantic leaves the range out of the JSON schema
@@ -216,14 +232,52 @@ class StreamOptions(_Body):
     include_usage: Flag | None = None
 
 
+_Collection = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
+_COLLECTIONS: dict[str, Any] = {
+    "anyOf": [
+        {"type": "array", "maxItems": MAX_COLLECTIONS, "items": {"type": "string", "minLength": 1, "maxLength": MAX_NAME}},
+        {"type": "string", "maxLength": MAX_NAME},
+    ],
+    "x-allowed": f"a list of at most {MAX_COLLECTIONS} names, each of 1 to {MAX_NAME} characters, or a string with commas",
+}
+_Collections = Annotated[
+    Many[_Collection], Field(max_length=MAX_COLLECTIONS), BeforeValidator(_names), WithJsonSchema(_COLLECTIONS)
+]
+
+
+_TOP_K: dict[str, Any] = {
+    "anyOf": [
+        {"type": "integer", "minimum": 1, "maximum": 50},
+        {"type": "string", "pattern": "^([1-9]|[1-4][0-9]|50)$"},
+    ],
+    "x-allowed": "a whole number from 1 to 50",
+}
+_MIN_SCORE: dict[str, Any] = {
+    "anyOf": [
+        {"type": "number", "minimum": 0, "maximum": 1},
+        {"type": "string", "pattern": r"^(0(\.[0-9]{1,15})?|1(\.0{1,15})?)$"},
+    ],
+    "x-allowed": "a number from 0 to 1",
+}
+_TEXT = BeforeValidator(_number)  # stands behind _WHOLE, so that it comes before
+_TopK = Annotated[int, Field(strict=True, ge=1, le=50), _WHOLE, _TEXT, WithJsonSchema(_TOP_K)]
+_MinScore = Annotated[Number, Field(ge=0, le=1), _TEXT, WithJsonSchema(_MIN_SCORE)]
+
+
 class Metadata(_Body):
-    """The Local Chat API's own parameters. Booleans may come as strings or as 0 and 1."""
+    """The Local Chat API's own parameters. Booleans, numbers and lists may come as strings, booleans as 0 and 1 too."""
 
     enable_l0_retrieval: Flag | None = Field(None, description="whether to answer from the user's own documents")
     role_id: str | None = Field(None, max_length=128, description="id of the role to speak as; empty means none")
     truncation: Literal["auto", "off"] | None = Field(
         None, description="auto: drop the oldest turns of a chat that is too long"
     )
+    collections: _Collections | None = Field(
+        None, description='collections to answer from, within what the role allows; also as "a, b"; empty means all'
+    )
+    top_k: _TopK | None = Field(None, description="most passages that the answer may rest on")
+    min_score: _MinScore | None = Field(None, description="least relevance of a passage, in place of the calibrated floor")
+    debug: Flag | None = Field(None, description="whether to tell scores, budget and the final prompt")
 
 
 class ChatBody(_Body):

@@ -13,13 +13,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from mecum.chat import budget, tools
+from mecum.chat import tools
 from mecum.chat.checks import check_abilities
+from mecum.chat.debug import Debug, debug_of
+from mecum.chat.fitting import Fitted, Fitting
 from mecum.chat.gate import Gate, Place
-from mecum.chat.messages import text_of
-from mecum.chat.prompt import assemble, complete
+from mecum.chat.prompt import assemble
+from mecum.chat.question import may_search, query_of
 from mecum.chat.request import ChatRequest
-from mecum.engine.base import Engine, Model
+from mecum.engine.base import Engine, Model, Reply
 from mecum.engine.queue import Queue
 from mecum.errors import ContextTooLong, EngineDown, ModelLoading, ModelNotFound
 from mecum.knowledge import Library
@@ -30,10 +32,21 @@ ROLE_DEFAULT = "mecum"  # on the OpenAI routes this name means "the role's model
 
 
 class Chat:
-    """Answers requests with one engine. `ready_timeout` bounds the wait for a model that loads, in seconds."""
+    """Answers requests with one engine. `ready_timeout` bounds the wait for a model that loads, in seconds.
+
+    `secret` is this installation's, from which the fence around passages is made (`rulings.md` 8).
+    """
 
     def __init__(
-        self, *, engine: Engine, queue: Queue, roles: Roles, library: Library, gate: Gate, ready_timeout: float
+        self,
+        *,
+        engine: Engine,
+        queue: Queue,
+        roles: Roles,
+        library: Library,
+        gate: Gate,
+        ready_timeout: float,
+        secret: bytes,
     ) -> None:
         self._engine = engine
         self._queue = queue
@@ -41,6 +54,7 @@ class Chat:
         self._library = library
         self._gate = gate
         self._ready_timeout = ready_timeout
+        self._secret = secret
 
     async def answer(self, request: ChatRequest, principal: Principal) -> Answer:
         """Open an answer: when this returns, the engine has begun.
@@ -48,6 +62,7 @@ class Chat:
         Raises:
             InvalidRequest, NotFound: the request cannot be answered as it is.
             Busy, EngineError: not now, or not by this engine.
+            RetrievalFailed: the documents were asked for and could not be searched.
         """
         async with AsyncExitStack() as held:
             place = self._gate.enter()
@@ -63,13 +78,15 @@ class Chat:
         role = await self._roles.get(request.role_id, principal) if request.role_id else None
         model = self._model(request, role)
         check_abilities(request, model)
-        retrieval = await self._retrieve(request, role, principal)
+        found = await self._retrieve(request, role, principal)
         messages = assemble(role, request.messages, model.traits)
         prompt, reading = tools.adapt(self._prompt(request, role, model, messages), model.traits)
-        prompt, dropped = await self._fit(prompt, request, model)
+        fitting = Fitting(prompt, found.hits if found else (), model, self._engine.count, secret=self._secret)
+        fitted = await fitting.fit(truncate=request.truncation == "auto")
         await ticket.turn()
-        reply = await self._engine.chat(complete(prompt, model.traits))
+        reply, fitted = await self._begin(fitting, fitted)
         held.push_async_callback(reply.aclose)
+        debug = await self._debug(found, fitting, fitted, model) if request.debug else None
         batches = aiter(reply)
         if reading:
             held.push_async_callback((batches := tools.read(reply, reading)).aclose)
@@ -78,8 +95,10 @@ class Chat:
             place=place,
             model=self._named(model.name) or model,
             requested=request.model,
-            retrieval=retrieval,
-            dropped=dropped if request.truncation == "auto" else None,
+            retrieval=found and replace(found, hits=fitted.hits),
+            cites=fitted.cites,
+            dropped=fitted.dropped if request.truncation == "auto" else None,
+            debug=debug,
         )
 
     async def _ready(self) -> None:
@@ -108,8 +127,10 @@ class Chat:
         wanted = request.retrieval if request.retrieval is not None else bool(role and role.enable_l0_retrieval)
         if not wanted:
             return None
-        question = next((text_of(turn) for turn in reversed(request.messages) if turn.role == "user"), "")
-        return await self._library.search(question, principal)
+        query = query_of(request, role)
+        if not may_search(query, request):
+            return Retrieval(status="empty", mode="keyword", query=query.text, k=query.k or 0, ms=0.0)
+        return await self._library.search(query, principal)
 
     def _prompt(self, request: ChatRequest, role: Role | None, model: Model, messages: tuple[Message, ...]) -> Prompt:
         asked = request.sampling
@@ -121,43 +142,27 @@ class Chat:
         )
         return Prompt(model.name, messages, sampling, cache=not _reproducible(sampling))
 
-    async def _fit(self, prompt: Prompt, request: ChatRequest, model: Model) -> tuple[Prompt, int]:
-        """Return the prompt with what fits the context, and how many messages had to go."""
-        tokens = await self._count(prompt, model)
-        if tokens is None or model.context is None:
-            return prompt, 0  # the engine cannot tell: it will refuse what does not fit
-        dropped = 0
-        if request.truncation == "auto":
-            limit = budget.prompt_limit(model.context, prompt.sampling.max_tokens)
-            prompt, tokens, dropped = await self._truncate(prompt, tokens, limit, model)
-        if tokens >= model.context:
-            raise ContextTooLong(prompt_tokens=tokens, context=model.context)
-        most = budget.room(model.context, tokens, prompt.sampling.max_tokens)
-        return replace(prompt, sampling=replace(prompt.sampling, max_tokens=most)), dropped
+    async def _begin(self, fitting: Fitting, fitted: Fitted) -> tuple[Reply, Fitted]:
+        """Ask the engine; one that cannot count and finds it too long, again with fewer passages."""
+        while True:
+            try:
+                return await self._engine.chat(fitted.prompt), fitted
+            except ContextTooLong:
+                if not fitted.hits:
+                    raise
+                fitted = fitting.with_half(fitted)
 
-    async def _truncate(self, prompt: Prompt, tokens: int, limit: int, model: Model) -> tuple[Prompt, int, int]:
-        """Drop as few of the oldest turns as make the prompt fit `limit`: a binary search over the places to cut."""
-        cuts = budget.droppable(prompt.messages)
-        low, high, best = 0, len(cuts) - 1, (prompt, tokens, 0)
-        if tokens <= limit:
-            return best
-        while low <= high:
-            middle = (low + high) // 2
-            shorter = replace(prompt, messages=budget.drop(prompt.messages, cuts[middle]))
-            size = await self._count(shorter, model) or 0
-            if size <= limit or middle == len(cuts) - 1:
-                best = (shorter, size, cuts[middle])
-            low, high = (low, middle - 1) if size <= limit else (middle + 1, high)
-        return best
-
-    async def _count(self, prompt: Prompt, model: Model) -> int | None:
-        return await self._engine.count(complete(prompt, model.traits))
+    async def _debug(self, found: Retrieval | None, fitting: Fitting, fitted: Fitted, model: Model) -> Debug:
+        passages = await fitting.passage_tokens(fitted)
+        return debug_of(found, fitted, context=model.context, passages_tokens=passages)
 
 
 class Answer:
     """An answer that has begun: batches of Deltas, and what is known before the first of them.
 
-    `dropped` is how many messages truncation dropped, None where it was not asked for. Close it in any case.
+    `retrieval` is None where the documents were not asked for; its hits are those in the prompt, and `cites` says whether
+    the model was asked to cite them. `dropped` is how many messages truncation dropped, None where it was not asked for.
+    Close it in any case.
     """
 
     def __init__(
@@ -169,6 +174,8 @@ class Answer:
         requested: str | None,
         retrieval: Retrieval | None,
         dropped: int | None,
+        cites: bool = False,
+        debug: Debug | None = None,
     ) -> None:
         self.id = f"chatcmpl-{secrets.token_hex(16)}"
         self.created = int(time.time())
@@ -176,7 +183,9 @@ class Answer:
         self.fingerprint = model.fingerprint
         self.fell_back_from = requested if requested and requested not in (model.name, ROLE_DEFAULT) else None
         self.retrieval = retrieval
+        self.cites = cites
         self.dropped = dropped
+        self.debug = debug
         self._next = batches.__anext__
         self._place = place
         self._held = AsyncExitStack()

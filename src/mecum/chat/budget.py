@@ -1,7 +1,8 @@
 """How much fits. Pure: what is counted comes in as numbers. Proof: `tests/chat/test_budget.py`.
 
 A prompt must leave room for one token at least. `metadata.truncation: "auto"` drops whole turns, the oldest first, and
-never the system message nor the last user turn with what follows it.
+never the system message nor the last user turn with what follows it. Passages take what the rest leaves, the best first:
+they never make a prompt too long by themselves, and they push out history only up to half of the context.
 """
 
 from __future__ import annotations
@@ -23,6 +24,22 @@ def prompt_limit(context: int, max_tokens: int | None) -> int:
     """Return how long a truncated prompt may be, in tokens."""
     share = context // ANSWER_SHARE
     return context - max(1, min(share, share if max_tokens is None else max_tokens))
+
+
+def passage_room(context: int, prompt_tokens: int, max_tokens: int | None) -> int:
+    """Return how many tokens the passages may take beside a prompt of so many.
+
+    What is left besides the answer's share; where the prompt reaches into that, half of what is left.
+    """
+    return max(prompt_limit(context, max_tokens) - prompt_tokens, (context - prompt_tokens) // 2)
+
+
+def contested_room(context: int, prompt_tokens: int, max_tokens: int | None) -> int:
+    """Return how many tokens the passages may take at the cost of the oldest turns.
+
+    `prompt_tokens` are those of what is never dropped.
+    """
+    return min(context // 2, passage_room(context, prompt_tokens, max_tokens))
 
 
 def droppable(messages: tuple[Message, ...]) -> list[int]:

@@ -17,12 +17,13 @@ from mecum.types import Message, Prompt, Role
 def assemble(role: Role | None, messages: tuple[Message, ...], traits: Traits) -> tuple[Message, ...]:
     """Return the role's prompt, then the caller's turns, in an order that the template takes.
 
-    The system message still stands alone, so that nothing that shortens the chat can drop it: `complete` comes last.
+    The system message still stands alone and a tool's result is still one, so that what shortens the chat, or puts passages
+    into it, knows them: `complete` comes last.
     """
     persona = (Message("system", role.system_prompt),) if role and role.system_prompt else ()
-    return normalise((*persona, *flatten(messages, traits)), traits)
+    return normalise((*persona, *messages), traits)
 
 
 def complete(prompt: Prompt, traits: Traits) -> Prompt:
     """Return the prompt as the engine is to have it."""
-    return replace(prompt, messages=fold_system(prompt.messages, traits))
+    return replace(prompt, messages=fold_system(normalise(flatten(prompt.messages, traits), traits), traits))

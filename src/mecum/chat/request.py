@@ -14,6 +14,7 @@ class ChatRequest:
 
     `model_fallback` says what an unknown `model` means: the default model, or an error. `default_temperature` and
     `default_max_tokens` are the route's, used where neither the request nor the role says anything (None: the room left).
+    `collections`, `top_k` and `min_score` say what is searched for, as a Query has them; `debug` asks for how it was done.
     """
 
     messages: tuple[Message, ...]
@@ -24,4 +25,8 @@ class ChatRequest:
     default_max_tokens: int | None = None
     role_id: str | None = None
     retrieval: bool | None = None
+    collections: tuple[str, ...] = ()
+    top_k: int | None = None
+    min_score: float | None = None
+    debug: bool = False
     truncation: Literal["auto", "off"] = "off"

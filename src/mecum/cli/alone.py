@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 from mecum.api.parse import LOCAL, parse_chat, to_request
-from mecum.api.sse import extras
+from mecum.api.sources import extras
 from mecum.app.build import App, build
 from mecum.cli.client import body_of
 from mecum.cli.question import Piece, Pieces, Question
