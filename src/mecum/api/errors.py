@@ -16,6 +16,7 @@ from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from mecum import errors
 from mecum.types import Json
@@ -100,14 +101,23 @@ async def _routing(request: Request, error: Exception) -> Response:
     """Answer what the router refuses: an unknown URL, a method that a URL does not have."""
     assert isinstance(error, HTTPException)  # noqa: S101 # as above
     method, path = request.method[:16], request.url.path[:256]
+    headers = dict(error.headers or {})
     if error.status_code == 404:
         message, code = f"There is nothing at {method} {path}. See /docs for what there is.", "not_found"
     elif error.status_code == 405:
         message, code = f"{path} does not answer {method}.", "method_not_allowed"
+        headers |= _allow(request)
     else:
         message, code = str(error.detail), "invalid_request"
     body = _body(error.status_code, message, "invalid_request_error", None, code)
-    return _response(error.status_code, body, dict(error.headers or {}))
+    return _response(error.status_code, body, headers)
+
+
+def _allow(request: Request) -> dict[str, str]:
+    """Return what a URL answers: each of its methods has a route of its own, and the router knows only the first."""
+    routes = [route for route in request.app.router.routes if isinstance(route, Route)]
+    found = [route.methods or set() for route in routes if route.matches(request.scope)[0] is not Match.NONE]
+    return {"Allow": ", ".join(sorted(set().union(*found)))} if found else {}
 
 
 def _headers(error: errors.MecumError, row: Row) -> dict[str, str]:

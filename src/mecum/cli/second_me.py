@@ -9,6 +9,7 @@ Columns are taken as they are found: versions of Second Me differ, and SQLite ke
 
 from __future__ import annotations
 
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
@@ -25,6 +26,8 @@ from mecum.types import Json
 _DATABASES: Final = ("data/sqlite/lpm.db", "sqlite/lpm.db", "lpm.db")
 _RAW: Final = ("resources/raw_content", "raw_content")
 _TEXTS: Final = frozenset({".txt", ".md", ".markdown", ".text"})
+_NO_NAME_HAS: Final = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_LONGEST: Final = 1000  # characters of a label
 _NOTES: Final = "Second Me notes"  # the folder, in labels, of what it made out of the documents
 
 Row = dict[str, Any]
@@ -220,9 +223,10 @@ def _newest(rows: Iterable[Row]) -> Row | None:
 
 
 def _label(path: str) -> str:
-    """Return a name as a label: a relative path with slashes. Nothing is ever opened by it."""
-    parts = path.replace("\0", "").replace("\\", "/").split("/")
-    return "/".join(part for part in parts if part not in ("", ".", "..")) or "document"
+    """Return a name as a label: a relative path with slashes, in characters that names have. Nothing is opened by it."""
+    text = "".join(character for character in path if unicodedata.category(character) not in _NO_NAME_HAS)
+    parts = [part for part in text.replace("\\", "/").split("/") if part.strip() not in ("", ".", "..")]
+    return "/".join(parts)[-_LONGEST:].lstrip("/") or "document"
 
 
 def _number(value: object) -> float:
