@@ -137,7 +137,7 @@ class _Walk:
             except (FileNotFoundError, NotADirectoryError):
                 continue  # it went away meanwhile
             except OSError as error:
-                yield _unreadable(Path(entry.path), error)
+                yield _unreadable(Path(entry.path), error, folder=_may_be_folder(entry))
 
     def _entry(self, entry: Entry, level: _Level) -> Walked:
         path, folder = Path(entry.path), entry.is_dir(follow_symlinks=False)
@@ -224,6 +224,13 @@ def _skipped(path: Path, why: Why, *, folder: bool = False) -> SkippedFile:
 def _unreadable(path: Path, error: Exception, *, folder: bool = False) -> SkippedFile:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return SkippedFile(path, f"cannot be read: {reason}", "unreadable", folder)
+
+
+def _may_be_folder(entry: Entry) -> bool:
+    try:
+        return entry.is_dir(follow_symlinks=False)
+    except OSError:
+        return True
 
 
 def _is_utf8(text: str) -> bool:

@@ -41,14 +41,12 @@ class Rules:
     """The ignore files of the folders from the root down to one folder."""
 
     def __init__(self, above: tuple[tuple[int, GitIgnoreSpec], ...] = ()) -> None:
-        self._specs = above  # with the length of the path (and its slash) of the folder whose files they are
+        self._specs = above  # with the length of what paths in their folder begin with
 
-    def below(self, folder: str, texts: Iterable[str]) -> Rules:
-        """Return these rules with those of a folder, which stand in `texts`. `folder` is relative, "" for the root."""
+    def below(self, prefix: str, texts: Iterable[str]) -> Rules:
+        """Return these rules with those of a folder, which stand in `texts`. `prefix` is what paths in it begin with."""
         patterns = [pattern for text in texts for pattern in _patterns(text)]
-        if not patterns:
-            return self
-        return Rules((*self._specs, (len(folder) + 1 if folder else 0, GitIgnoreSpec(patterns))))
+        return Rules((*self._specs, (len(prefix), GitIgnoreSpec(patterns)))) if patterns else self
 
     def ignore(self, path: str, *, folder: bool) -> bool:
         """Return whether a file or folder is ignored. `path` is relative to the root; those above it are not ignored."""
