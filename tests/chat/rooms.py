@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from mecum.chat.answer import Answer, Chat
 from mecum.chat.gate import Gate
+from mecum.chat.messages import text_of
 from mecum.chat.request import ChatRequest
 from mecum.engine.base import Model, Status, Traits
 from mecum.engine.queue import Queue
@@ -47,6 +48,7 @@ class Engine(Scripted):
         self.models = tuple(replace(made, name=name) for name in models or ("one",))
         self.asked: list[Prompt] = []
         self.counted = 0
+        self.counts = True
 
     def status(self) -> Status:
         return replace(super().status(), models=self.models)
@@ -58,16 +60,22 @@ class Engine(Scripted):
     async def count(self, prompt: Prompt) -> int:
         self.counted += 1
         await self._stage.at("count")
-        return await super().count(prompt)
+        if not self.counts:
+            return None  # type: ignore[return-value] # as an engine does that cannot tell
+        return sum(self.words_of(text_of(message)) for message in prompt.messages)
+
+    def words_of(self, text: str) -> int:
+        """Return the tokens of a text."""
+        return len(text.split())
 
     async def chat(self, prompt: Prompt) -> ScriptedReply:
         await self._stage.at("chat")
         self.asked.append(prompt)
-        counted = self.counted
+        counted, self.counts, counts = self.counted, True, self.counts
         try:
             return await super().chat(prompt)
         finally:
-            self.counted = counted  # its own counting is its own affair
+            self.counted, self.counts = counted, counts  # its own counting is its own affair
 
 
 class Roles:

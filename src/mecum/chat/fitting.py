@@ -2,8 +2,8 @@
 
 Invariants (`tests/chat/test_fitting.py`, `tests/chat/test_answer_truncation.py`): passages alone never make a prompt too
 long; the passages that a Fitted names are exactly those in its prompt, numbered from 1; as few turns are dropped as make it
-fit, and none without the caller's leave. What is counted is always the whole prompt, so its size is exact; a chat that fits
-as it is costs one count, one that does not some ten.
+fit, and none without the caller's leave. What is counted is always the whole prompt, so its size is exact; a chat that
+fits as it is costs one count, one that does not some ten.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from mecum.types import Hit, Prompt
 
 Count = Callable[[Prompt], Awaitable[int | None]]
 FURTHER: Final = 4  # passages that are tried behind the first that is too large
+BEGINNING: Final = 100  # characters of a passage that are worth showing by themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,19 @@ class Fitting:
         chosen = self._hits[:low]
         for hit in self._hits[low + 1 : low + 1 + FURTHER]:
             chosen = (*chosen, hit) if await fits((*chosen, hit)) else chosen
-        return await self._try(chosen)
+        return await self._try(chosen or await self._beginning(fits))
+
+    async def _beginning(self, fits: Callable[[tuple[Hit, ...]], Awaitable[bool]]) -> tuple[Hit, ...]:
+        """Return as much of the best passage as fits where none fits whole: an answer shall not ignore the documents."""
+        best = self._hits[0]
+        fitting, too_long = 0, len(best.text)
+        while too_long - fitting > BEGINNING:
+            middle = (fitting + too_long) // 2
+            if await fits((_cut(best, middle),)):
+                fitting = middle
+            else:
+                too_long = middle
+        return (_cut(best, fitting),) if fitting >= BEGINNING else ()
 
     async def _room(self, context: int) -> tuple[int, int]:
         """Return how many tokens the passages may take, and the size of the shortest prompt without them."""
@@ -133,6 +146,13 @@ class Fitting:
         made = Fitted(replace(self._prompt, messages=budget.drop(self._prompt.messages, dropped)), hits, dropped, None)
         grounded = ground(made.prompt.messages, hits, self._secret, cite=made.cites)
         return replace(made, prompt=complete(replace(made.prompt, messages=grounded), self._model.traits))
+
+
+def _cut(hit: Hit, length: int) -> Hit:
+    """Return a passage's first characters, in whole words where its script has spaces."""
+    text = hit.text[:length]
+    whole = text.rpartition(" ")[0]
+    return replace(hit, text=(whole if len(whole) > length // 2 else text) + "…")
 
 
 def _size(fitted: Fitted) -> int:

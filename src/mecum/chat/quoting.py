@@ -16,19 +16,19 @@ from typing import Final
 
 from mecum.chat.citations import MARKER, numbers_of
 
-_LEAST: Final = "> "  # in front of each line
+_SIGN: Final = "> "  # in front of each line
 _CODE: Final = frozenset(("code", "json", "jsonl", "csv", "ipynb"))  # kinds in which `[1]` means something else
 _TITLE: Final = 200  # characters of a title that are shown
 # The words of the vocabularies of Llama, Mistral, Gemma, Qwen, DeepSeek, Phi, Command R, StarCoder, SmolLM, T5 and the like.
 _TAGS: Final = (
-    r"s|bos|eos|pad|unk|mask|cls|sep|eot|eod|think(?:ing)?|tools?|repo_?name|file_?name|file_sep|gh_stars|empty_output|"
+    r"s|sop|eop|bos|eos|pad|unk|mask|cls|sep|eot|eod|think(?:ing)?|tools?|repo_?name|file_?name|file_sep|gh_stars|empty_output|"
     r"(?:begin|start|end)_\w+|(?:fim|issue|jupyter|commit)_\w+|pr(?:_\w+)?|(?:image|audio|video|vision)_\w+|__\w+__|"
     r"extra_id_\d+|(?:reserved|unused|special)_?\w*\d+|tool_(?:call|response|result|output)s?|"
     r"function_(?:calls?|responses?|results?)|(?:bos|eos|pad|unk|cls|sep|mask|eop)_token"
 )
 _WORDS: Final = (
     "INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|CALL_ID|ARGS|IMG|IMG_BREAK|IMG_END|AUDIO|"
-    "BEGIN_AUDIO|PREFIX|MIDDLE|SUFFIX|BOS|EOS|PAD|UNK|CLS|SEP|MASK|gMASK|sMASK|sop|eop|THINK|MODEL_SETTINGS"
+    "BEGIN_AUDIO|PREFIX|MIDDLE|SUFFIX|BOS|EOS|PAD|UNK|CLS|SEP|MASK|gMASK|sMASK|THINK|MODEL_SETTINGS"
 )
 _CONTROL: Final = re.compile(
     r"<(?="
@@ -50,7 +50,7 @@ def quoted(text: str, *, mark: str, kind: str = "", passages: int = 0) -> str:
     bare = _harmless(text, mark)
     if kind not in _CODE:
         bare = MARKER.sub(lambda marker: _in_parentheses(marker, passages), bare)
-    return "\n".join(_LEAST + line for line in bare.splitlines())
+    return "\n".join(_SIGN + line for line in bare.splitlines() or ("",))
 
 
 def label(text: str, *, mark: str) -> str:
