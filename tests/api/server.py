@@ -8,11 +8,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import uvicorn
@@ -22,11 +24,14 @@ from mecum.api.urls import create_api
 from mecum.app.protocol import protocol_factory
 from mecum.chat.answer import Chat
 from mecum.chat.gate import Gate
+from mecum.engine.embedder.scripted import ScriptedEmbedder
 from mecum.engine.queue import Queue
 from mecum.engine.scripted import Scripted, ScriptedReply
-from mecum.knowledge import EmptyLibrary
+from mecum.knowledge.library import Library
 from mecum.roles import NoRoles
-from mecum.settings.schema import ServerSettings
+from mecum.roles.stored import StoredRoles
+from mecum.settings.schema import LibrarySettings, ServerSettings
+from mecum.store.sqlite import Sqlite
 from mecum.types import Prompt
 
 T = TypeVar("T")
@@ -49,6 +54,7 @@ class Running:
     """A server that listens on `url`, and its parts. Their plain counters may be read from the test's thread."""
 
     port: int
+    home: Path
     engine: Recording
     gate: Gate
     queue: Queue
@@ -79,18 +85,46 @@ class Running:
 
 
 @contextmanager
-def serving(
-    *, slots: int = 4, waiting: int = 64, queue_timeout: float = 30, send_buffer: int | None = None, **settings: Any
-) -> Iterator[Running]:
-    """Serve the API with these settings of the server, in a thread with a loop of its own.
+def serving(**options: Any) -> Iterator[Running]:
+    """Serve the API in a thread with a loop of its own, on a data directory of its own (`_serving` has the options).
 
-    `send_buffer` bounds what the kernel holds for a client that does not read, in bytes.
+    Documents that are added here stay as they are: what reads them is started from the main thread alone. Where they shall
+    be read, `tests.clients.server` runs the whole program.
     """
+    with tempfile.TemporaryDirectory() as home, _serving(Path(home), **options) as running:
+        yield running
+
+
+@contextmanager
+def _serving(
+    home: Path,
+    *,
+    slots: int = 4,
+    waiting: int = 64,
+    queue_timeout: float = 30,
+    send_buffer: int | None = None,
+    max_upload_mb: float = 1,
+    **settings: Any,
+) -> Iterator[Running]:
+    """Serve with these settings of the server. `send_buffer` bounds what the kernel holds for a slow client, in bytes."""
     engine, gate = Recording(slots=slots), Gate()
     queue = Queue(lambda: slots, waiting=waiting, timeout=queue_timeout)
-    chat = Chat(engine=engine, queue=queue, roles=NoRoles(), library=EmptyLibrary(), gate=gate, ready_timeout=5)
+    store = Sqlite(home)
+    library = Library(store, ScriptedEmbedder())
+    chat = Chat(
+        engine=engine, queue=queue, roles=NoRoles(), library=library, gate=gate, ready_timeout=5, secret=b"of the tests"
+    )
     server_settings = ServerSettings(**settings)
-    app = create_api(chat=chat, engine=engine, gate=gate, queue=queue, settings=server_settings)
+    app = create_api(
+        chat=chat,
+        engine=engine,
+        gate=gate,
+        queue=queue,
+        library=library,
+        roles=StoredRoles(store.roles),
+        settings=server_settings,
+        documents=LibrarySettings(max_upload_mb=max_upload_mb),
+    )
     config = uvicorn.Config(
         app,
         http=cast("type[asyncio.Protocol]", protocol_factory(server_settings.head_timeout)),
@@ -110,10 +144,12 @@ def serving(
 
         async def serve() -> None:
             await engine.start()
-            running.append(Running(listener.getsockname()[1], engine, gate, queue, asyncio.get_running_loop()))
+            await library.start()
+            running.append(Running(listener.getsockname()[1], home, engine, gate, queue, asyncio.get_running_loop()))
             lag = asyncio.create_task(_measure(running[0].stalls))
             await server.serve(sockets=[listener])
             lag.cancel()
+            await library.aclose()
 
         thread = threading.Thread(target=lambda: _run(serve()))
         thread.start()

@@ -86,7 +86,8 @@ def words(schemas: Iterable[Mapping[str, Any]]) -> str:
 
 def _words(schema: Mapping[str, Any]) -> list[str]:
     if "enum" in schema or "const" in schema:
-        return [f'"{value}"' for value in schema.get("enum") or [schema["const"]]]
+        values = schema.get("enum") or [schema["const"]]
+        return [str(value).lower() if isinstance(value, bool) else f'"{value}"' for value in values]
     return [str(schema.get("x-allowed") or _word(schema))]
 
 

@@ -22,6 +22,7 @@ from mecum.api.errors import reported, response_of
 from mecum.errors import InvalidRequest, MecumError, Refused
 from mecum.observe.request import access, request_id
 
+_HEAD = "mecum.head"
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+))(?::[0-9]{0,5})?")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -97,14 +98,23 @@ class OnlyOurs:
 
 
 class HeadAsGet:
-    """Answers HEAD as GET: the server that runs this sends the headers and keeps the body to itself."""
+    """Answers HEAD as GET: the server that runs this sends the headers and keeps the body to itself.
+
+    A route whose body is long work, or has no end, asks `asks_for_head` and leaves it out.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on."""
-        await self._app({**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope, receive, send)
+        head = {"method": "GET", _HEAD: True} if scope.get("method") == "HEAD" else {}
+        await self._app({**scope, **head}, receive, send)
+
+
+def asks_for_head(scope: Scope) -> bool:
+    """Return whether a GET was a HEAD before `HeadAsGet`."""
+    return _HEAD in scope
 
 
 class Cors(CORSMiddleware):

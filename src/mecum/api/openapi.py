@@ -1,4 +1,4 @@
-"""What `/openapi.json` says beyond what FastAPI sees: chat bodies are read by our own code (`parse`), in our own order.
+"""What `/openapi.json` says beyond what FastAPI sees: bodies and parameters are read by our own code, in our own order.
 
 Invariant: every status that a route answers stands here with its body, the errors taken from the table that gives them
 (`tests/api/test_openapi.py`, and schemathesis in `tests/api/test_fuzz.py`).
@@ -6,13 +6,14 @@ Invariant: every status that a route answers stands here with its body, the erro
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
 
-from mecum.api import answers
+from mecum.api import answers, asked, bodies
 from mecum.api.parse import Dialect
+from mecum.api.query import Parameter
 from mecum.api.wire import ChatBody
 from mecum.types import Json
 
@@ -59,9 +60,38 @@ ERRORS: Responses = {
 }
 
 
-def answered(schema: str) -> Responses:
+def answered(schema: str, *, status: int = 200) -> Responses:
     """Return the responses of a route that answers with JSON of that schema."""
-    return {200: {"description": "The answer", "content": _content(schema)}, **ERRORS}
+    return {status: {"description": "The answer", "content": _content(schema)}, **ERRORS}
+
+
+def sent(kind: str, description: str, schema: Json | None = None) -> Responses:
+    """Return the responses of a route that answers with something else than JSON."""
+    content = {kind: {"schema": schema or {"type": "string", "format": "binary"}}}
+    return {200: {"description": description, "content": content}, **ERRORS}
+
+
+def takes(body: str | None = None, parameters: Sequence[Parameter] = (), *, files: bool = False) -> Json:
+    """Return what a route takes: a body of that schema, files beside it, parameters."""
+    extra: Json = {"parameters": [parameter.described() for parameter in parameters]} if parameters else {}
+    if body is not None:
+        form = {"multipart/form-data": {"schema": _UPLOAD}} if files else {}
+        extra["requestBody"] = {"required": True, "content": {**_content(body), **form}}
+    return extra
+
+
+_UPLOAD: Json = {
+    "type": "object",
+    "required": ["file"],
+    "properties": {
+        "file": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}},
+        "collection": {"type": "string", "minLength": 1, "maxLength": 128, "description": "of all the files"},
+        "metadata": {"type": "object", "description": "of all the files"},
+        "title": {"type": "string", "minLength": 1, "maxLength": 1024, "description": "of a single file"},
+    },
+    "description": "Any number of files, under any field name. Before a file may stand `path`, its label in place of its "
+    "filename, and `date`, in seconds since 1970.",
+}
 
 
 def chat(dialect: Dialect) -> Json:
@@ -95,9 +125,11 @@ def describe(app: FastAPI) -> None:
         if app.openapi_schema is None:
             document = generate()
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            body = ChatBody.model_json_schema(ref_template=_SCHEMAS + "{model}")
-            schemas.update(body.pop("$defs", {}))
-            schemas.update({"ChatBody": body, **answers.SCHEMAS})
+            for model in (ChatBody, *asked.MODELS):
+                body = model.model_json_schema(ref_template=_SCHEMAS + "{model}")
+                schemas.update(body.pop("$defs", {}))
+                schemas[model.__name__] = body
+            schemas.update({**answers.SCHEMAS, **bodies.SCHEMAS})
             app.openapi_schema = document
         return app.openapi_schema
 

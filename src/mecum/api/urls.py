@@ -12,7 +12,7 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from mecum import __version__
-from mecum.api import errors, openapi, status
+from mecum.api import errors, library_urls, openapi, status
 from mecum.api import roles as role_urls
 from mecum.api.chat import endpoint
 from mecum.api.middleware import Cors, HeadAsGet, OnlyOurs, RequestLog, origin_name
@@ -44,18 +44,17 @@ def create_api(
     gate: Gate,
     queue: Queue,
     settings: ServerSettings,
-    library: Library | None = None,
-    roles: StoredRoles | None = None,
-    documents: LibrarySettings | None = None,
+    library: Library,
+    roles: StoredRoles,
+    documents: LibrarySettings,
 ) -> FastAPI:
     """Return the web application. It opens nothing: who builds it starts and closes what it is given."""
-    del library, documents  # their routes come next
     app = FastAPI(title="mecum", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
     errors.install(app)
     _chat_urls(app, chat, settings)
     _model_urls(app, engine)
-    if roles is not None:
-        role_urls.install(app, roles, settings)
+    role_urls.install(app, roles, settings)
+    library_urls.install(app, library, gate, settings, documents)
     _status_urls(app, status.Health(engine=engine, gate=gate, queue=queue))
     _page_urls(app)
     origins = [origin_name(origin) for origin in settings.allowed_origins]

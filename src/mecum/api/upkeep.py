@@ -1,0 +1,144 @@
+"""A copy of the library, a check of it, and the end of it.
+
+Invariants (`tests/api/test_upkeep.py`): a copy is one consistent state, while others read and write, and is whole or seen to
+be cut; however its sending ends, nothing of it stays on our disk; forgetting needs the word.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tarfile
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from mecum.api import asked
+from mecum.api.asked import ForgetBody
+from mecum.api.bodies import answer
+from mecum.api.disk import in_thread, open_file, translated
+from mecum.api.download import attached, pieces
+from mecum.api.leaving import gone, uncancelled, unless
+from mecum.api.middleware import asks_for_head
+from mecum.knowledge.library import Library
+from mecum.settings.schema import ServerSettings
+from mecum.types import Principal
+
+KIND: Final = "application/x-tar"
+_PREFIX: Final = "backup-"  # of the folders of copies, before the process's id
+_END: Final = 2 * tarfile.BLOCKSIZE  # bytes of zeros at a tar's end
+
+
+@dataclass(frozen=True, slots=True)
+class Upkeep:
+    """The handlers."""
+
+    library: Library
+    settings: ServerSettings
+
+    async def backup(self) -> Response:
+        """Send a copy of everything."""
+        return BackupAnswer(self.library)
+
+    async def verify(self) -> Response:
+        """Say what is wrong with the store."""
+        return answer({"faults": list(await self.library.verify())})
+
+    async def forget(self, request: Request) -> Response:
+        """Remove all documents, for good."""
+        await asked.read(request, ForgetBody, self.settings)
+        await in_thread(_clear, self.library.temporary().parent)
+        return answer({"removed": await self.library.forget(Principal())})
+
+
+class BackupAnswer(Response):
+    """A tar of a copy of the store, which is made for it and removed after it."""
+
+    def __init__(self, library: Library) -> None:
+        super().__init__()
+        self._library = library
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Make the copy and send it, unless the client leaves before."""
+        if asks_for_head(scope):
+            headers = [pair for pair in _headers(0) if pair[0] != b"content-length"]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        work = await unless(self._work(send), gone(receive))
+        if not work.cancelled():
+            work.result()
+
+    async def _work(self, send: Send) -> None:
+        folder = await in_thread(_folder, self._library.temporary().parent)
+        try:
+            await uncancelled(self._library.backup(folder))
+            await self._send(await in_thread(_files, folder), folder, send)
+        finally:
+            await in_thread(shutil.rmtree, folder, True)  # noqa: FBT003 # whatever is gone already
+
+    async def _send(self, files: list[Path], folder: Path, send: Send) -> None:
+        entries = [(file, await in_thread(_head, file, folder)) for file in files]
+        size = sum(len(head) + info.size + _padding(info.size) for _, (head, info) in entries) + _END
+        await send({"type": "http.response.start", "status": 200, "headers": _headers(size)})
+        for file, (head, info) in entries:
+            async for piece in _entry(file, head, info):
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
+        await send({"type": "http.response.body", "body": bytes(_END)})
+
+
+def _headers(size: int) -> list[tuple[bytes, bytes]]:
+    return attached(f'attachment; filename="mecum-{time.strftime("%Y-%m-%d-%H%M")}.tar"', size, KIND)
+
+
+def _folder(beside: Path) -> Path:
+    """Return a new folder on the store's disk that only its owner may look into."""
+    _clear(beside)
+    with translated():
+        return Path(tempfile.mkdtemp(prefix=_ours(), dir=beside))
+
+
+def _clear(beside: Path) -> None:
+    """Remove the copies of processes that were killed over them: nobody but us has the store open now."""
+    for folder in beside.glob(f"{_PREFIX}*"):
+        if not folder.name.startswith(_ours()):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ours() -> str:
+    return f"{_PREFIX}{os.getpid()}-"
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def _head(file: Path, folder: Path) -> tuple[bytes, tarfile.TarInfo]:
+    """Return what stands before a file in a tar. Names and sizes of the copy do not change any more."""
+    info = tarfile.TarInfo(file.relative_to(folder).as_posix())
+    stat = file.stat()
+    info.size, info.mtime, info.mode = stat.st_size, int(stat.st_mtime), 0o600
+    return info.tobuf(tarfile.PAX_FORMAT), info
+
+
+async def _entry(file: Path, head: bytes, info: tarfile.TarInfo) -> AsyncIterator[bytes]:
+    yield head
+    stream = await in_thread(open_file, file)
+    try:
+        async for piece in pieces(stream):
+            yield piece
+    finally:
+        await in_thread(stream.close)
+    if padding := _padding(info.size):
+        yield bytes(padding)
+
+
+def _padding(size: int) -> int:
+    return -size % tarfile.BLOCKSIZE
