@@ -8,9 +8,7 @@ import shutil
 import socket
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,11 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pathspec import GitIgnoreSpec
 from tests.knowledge.extract import files
+from tests.knowledge.folders import LARGEST, anybody
 
 from mecum.knowledge.folder import FoundFile, SkippedFile, open_found, walk
 from mecum.knowledge.ignore import Rules
-
-LARGEST = 1_000_000
 
 
 def fill(root: Path, contents: dict[str, str | bytes]) -> Path:
@@ -44,21 +41,6 @@ def looked(root: Path, **options) -> tuple[list[str], dict[str, str]]:
             assert one.reason
             skipped[path] = one.why
     return found, skipped
-
-
-@contextlib.contextmanager
-def anybody() -> Iterator[Path]:
-    """A folder, and for the block a user whom permissions bind: the superuser may read everything."""
-    folder = Path(tempfile.mkdtemp())
-    user = os.geteuid()
-    try:
-        folder.chmod(0o777)
-        if user == 0:
-            os.seteuid(65534)
-        yield folder
-    finally:
-        os.seteuid(user)
-        shutil.rmtree(folder)
 
 
 def test_documents_are_given_in_order_with_what_tells_a_change(tmp_path):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -74,7 +75,7 @@ class Mounts:
         """Take note of what a walk saw, and return the folders whose disk is out. The first look trusts no empty root."""
         out: list[Path] = []
         devices = {one.path: one for one in entered}
-        for folder in {top, *self._seen}:
+        for folder in sorted({top, *self._seen}):
             now = devices.get(folder)
             if (now is None or now.names == 0) and self._seen.get(folder) != (now.device if now else None):
                 out.append(folder)
@@ -236,7 +237,12 @@ def _is_gone(path: Path, names: dict[Path, frozenset[str] | None]) -> bool:
     if folder not in names:
         names[folder] = _names(folder)
     found = names[folder]
-    return found is not None and path.name not in found
+    if found is None:
+        return False
+    try:
+        return path.name not in found or stat.S_ISDIR(path.lstat().st_mode)
+    except OSError:
+        return False
 
 
 def _names(folder: Path) -> frozenset[str] | None:
