@@ -9,7 +9,7 @@ from tests.cli.commands import mecum
 from tests.clients.server import Server, serving
 
 from mecum.app.home import Home, running
-from mecum.cli.status import _span, rows
+from mecum.cli.status import rows
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +98,3 @@ def test_an_engine_that_is_not_well_says_why(tmp_path):
     assert told["model"] == "not known yet"
     assert told["engine"] == "embedded (elsewhere), restarted 2 times"
     assert told["queue"] == "0 at work, 3 waiting"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(0.4, "0 s"), (59, "59 s"), (3600, "1 h"), (3725, "1 h 2 min"), (200_000, "2 d 7 h")]
-)
-def test_a_span_of_time(seconds, said):
-    assert _span(seconds) == said

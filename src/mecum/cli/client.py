@@ -13,11 +13,29 @@ import orjson
 
 from mecum.app.home import Running
 from mecum.cli.question import Piece, Pieces, Question
-from mecum.errors import Busy, EngineBroke, EngineError, InvalidRequest, MecumError, NotFound
+from mecum.errors import (
+    BodyTooLarge,
+    Busy,
+    DocumentNotFound,
+    Draining,
+    EmbedderNotReady,
+    EngineBroke,
+    EngineError,
+    InvalidRequest,
+    MecumError,
+    NotFound,
+    RetrievalFailed,
+    StoreError,
+    StoreFull,
+)
 from mecum.types import Json
 
 _SILENCE = 120  # seconds; the server says something every `server.keepalive` seconds
 _CONNECT = 5  # seconds, on this machine
+_BY_CODE = {
+    kind.code: kind
+    for kind in (BodyTooLarge, DocumentNotFound, Draining, EmbedderNotReady, RetrievalFailed, StoreError, StoreFull)
+}
 
 
 async def ask(server: Running, question: Question) -> Pieces:
@@ -33,13 +51,13 @@ async def ask(server: Running, question: Question) -> Pieces:
             session.post(f"{server.url}/api/kernel2/chat", json=body_of(question), allow_redirects=False) as response,
         ):
             if response.status != 200:
-                raise _error(response.status, await response.read())
+                raise refusal(response.status, await response.read())
             instead = "x-model-requested" in response.headers
             async for event in _events(response.content):
                 yield _piece(event)._replace(instead=event.get("model") if instead else None)
                 instead = False
     except (aiohttp.ClientConnectionError, TimeoutError) as error:
-        raise _gone(server) from error
+        raise gone(server) from error
     except aiohttp.ClientPayloadError as error:
         raise _broke_off() from error
 
@@ -57,10 +75,10 @@ async def get(server: Running, path: str) -> Json:
         ):
             content = await response.read()
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise _gone(server) from error
+        raise gone(server) from error
     if response.status != 200:
-        raise _error(response.status, content)
-    return _parsed(content)
+        raise refusal(response.status, content)
+    return parsed(content)
 
 
 def _headers(server: Running, accept: str = "application/json") -> dict[str, str]:
@@ -95,7 +113,7 @@ async def _events(content: aiohttp.StreamReader) -> AsyncIterator[Json]:
         for line in lines:
             done = done or line == b"data: [DONE]"
             if line.startswith(b"data: ") and not done:
-                yield _parsed(line.removeprefix(b"data: "))
+                yield parsed(line.removeprefix(b"data: "))
     if not done:
         raise _broke_off()
 
@@ -113,16 +131,20 @@ def _piece(event: Json) -> Piece:
     )
 
 
-def _error(status: int, data: bytes) -> MecumError:
+def refusal(status: int, data: bytes) -> MecumError:
+    """Return the error that an answer with this status and body is."""
     try:
-        return error_of(_parsed(data))
+        return error_of(parsed(data))
     except EngineBroke:
         return MecumError(f"The server answered with status {status}, and not as mecum does.")
 
 
 def error_of(body: Json) -> MecumError:
-    """Return the error that a body or an event of the server names."""
+    """Return the error that a body or an event of the server names: by its code, else by its status."""
     message, status = str(body.get("message") or "The server gave no reason."), body.get("code")
+    inner = body.get("error")
+    if isinstance(inner, dict) and (kind := _BY_CODE.get(str(inner.get("code")))):
+        return kind(message)
     if status == 404:
         return NotFound(message)
     if status in (400, 413, 415):
@@ -132,19 +154,25 @@ def error_of(body: Json) -> MecumError:
     return EngineError(message) if status == 502 else MecumError(message)
 
 
-def _parsed(data: bytes) -> Json:
+def parsed(data: bytes) -> Json:
+    """Return the JSON object that was sent.
+
+    Raises:
+        EngineBroke: it is none.
+    """
     try:
-        parsed = orjson.loads(data)
+        found = orjson.loads(data)
     except orjson.JSONDecodeError:
-        parsed = None
-    if not isinstance(parsed, dict):
+        found = None
+    if not isinstance(found, dict):
         raise EngineBroke("The server sent something that is not an answer.")
-    return parsed
+    return found
 
 
 def _broke_off() -> EngineBroke:
     return EngineBroke("The server broke off in the middle of its answer.")
 
 
-def _gone(server: Running) -> MecumError:
+def gone(server: Running) -> MecumError:
+    """Return the error that a server is which does not answer."""
     return MecumError(f"The mecum server with process id {server.pid} does not answer at {server.url}.")

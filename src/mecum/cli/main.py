@@ -13,7 +13,16 @@ from typing import Annotated
 import typer
 
 from mecum import __version__
-from mecum.errors import Busy, EngineError, InvalidRequest, MecumError, NotFound, StartError
+from mecum.errors import (
+    Busy,
+    EngineError,
+    InvalidRequest,
+    MecumError,
+    NotFound,
+    RetrievalFailed,
+    StartError,
+    StoreError,
+)
 
 Home = Annotated[Path | None, typer.Option("--home", metavar="DIR", help="Data directory.", show_default=False)]
 Config = Annotated[Path | None, typer.Option("--config", metavar="FILE", help="Settings file.", show_default=False)]
@@ -37,11 +46,15 @@ def exit_code(error: MecumError) -> int:
         return error.exit_code
     if isinstance(error, InvalidRequest | NotFound):
         return 2
+    if isinstance(error, StoreError | RetrievalFailed):
+        return 6
     return 5 if isinstance(error, EngineError | Busy) else 1
 
 
 def program() -> typer.Typer:
     """Return the command line."""
+    from mecum.cli.library import add_commands  # noqa: PLC0415 # it takes its common options from here
+
     cli = typer.Typer(
         help="A private chat server for your own machine.",
         no_args_is_help=True,
@@ -53,6 +66,7 @@ def program() -> typer.Typer:
     cli.command("serve")(_serve)
     cli.command("ask")(_ask)
     cli.command("chat")(_chat)
+    add_commands(cli)
     cli.command("status")(_status)
     cli.command("stop")(_stop)
     cli.command("doctor")(_doctor)
@@ -217,7 +231,7 @@ def _pull(
     home: Home = None,
     config: Config = None,
 ) -> None:
-    """Fetch the starter model into the data directory."""
+    """Fetch the starter model and the embedder into the data directory."""
     from mecum.cli.pull import pull  # noqa: PLC0415 # see the module's docstring
 
     pull(name, {"home": home}, config)

@@ -17,6 +17,7 @@ from rich.text import Text
 from mecum.app.home import Running, is_held, living
 from mecum.cli import client
 from mecum.cli.terminal import note, plain, say
+from mecum.cli.words import span
 from mecum.errors import MecumError
 from mecum.settings.load import load
 from mecum.types import Json
@@ -62,7 +63,7 @@ def rows(home: Path, server: Running, health: Json | None) -> Iterator[tuple[str
     """Yield what there is to know, line by line: a label and a text."""
     yield "state", _state(health) if health else "does not answer"
     yield "address", server.url
-    yield "process", f"{server.pid}, for {_span(health['uptime'])}" if health else str(server.pid)
+    yield "process", f"{server.pid}, for {span(health['uptime'])}" if health else str(server.pid)
     if health:
         engine, queue = health["engine"], health["queue"]
         yield "model", _model(health["model"])
@@ -86,13 +87,6 @@ def _model(model: Json | None) -> str:
     if model["context_length"]:
         facts.append(f"context of {model['context_length']:,} tokens")
     return ", ".join([*facts, f"{model['slots']} at once"])
-
-
-def _span(seconds: float) -> str:
-    whole = int(seconds)
-    units = ((whole // 86400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s"))
-    said = [f"{number} {unit}" for number, unit in units if number]
-    return " ".join(said[:2]) or "0 s"
 
 
 def _times(number: int) -> str:

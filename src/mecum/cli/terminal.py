@@ -9,12 +9,19 @@ from typing import TextIO
 
 from mecum.errors import EngineStartError, MecumError
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line feed
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")  # all but tab and line feed; and what is no text
+_ORDER = re.compile(r"[\u202a-\u202e\u2066-\u2069]")  # turn the direction of what follows, also of what is ours
+_BREAK = re.compile(r"[\t\n\u2028\u2029]")
 
 
 def plain(text: str) -> str:
     """Return the text without control characters: a terminal takes them for commands."""
     return _CONTROL.sub("", text)
+
+
+def one_line(text: str) -> str:
+    """Return a name or a title as one line that shows what it is: a path may hold anything, a line break too."""
+    return _BREAK.sub("\N{REPLACEMENT CHARACTER}", _ORDER.sub("", plain(text)))
 
 
 def say(text: str, stream: TextIO | None = None) -> None:
@@ -42,3 +49,10 @@ def complain(error: MecumError) -> None:
     note(error.message)
     for line in error.lines if isinstance(error, EngineStartError) else ():
         say(f"  | {plain(line)}", sys.stderr)
+
+
+def confirmed(question: str) -> bool:
+    """Ask on the terminal, and return whether the answer is yes."""
+    sys.stderr.write(f"{plain(question)} [y/N] ")
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")

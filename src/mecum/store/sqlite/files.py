@@ -41,17 +41,17 @@ class Files:
             return
         home.parent.mkdir(mode=0o700, exist_ok=True)
         content.chmod(0o600)
-        _sync(content)
+        sync(content)
         try:
             content.replace(home)
         except OSError:  # it is on another disk
             near = self.temporary()
             shutil.copyfile(content, near)
             near.chmod(0o600)
-            _sync(near)
+            sync(near)
             near.replace(home)
             content.unlink()
-        _sync(home.parent)
+        sync(home.parent)
 
     def path(self, content_hash: str) -> Path:
         """Return where the content of that hash lies, or would."""
@@ -87,7 +87,8 @@ class Files:
                 other.take(near, content_hash)
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Bring a file, or the names in a folder, to the disk."""
     if path.is_dir() and os.name == "nt":
         return  # Windows cannot open folders, and its renames are durable without
     handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)

@@ -1,0 +1,93 @@
+"""Numbers, sizes, times and places in words, the same in every command. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from mecum.cli.terminal import one_line
+from mecum.errors import InvalidRequest
+from mecum.types import Json
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+_STATES = ("ready", "searchable", "processing", "queued", "no_text", "failed")
+
+
+def size(number: float) -> str:
+    """Return a size in bytes: "1.2 MB"."""
+    unit = 0
+    while number >= 999.5 and unit < len(_UNITS) - 1:
+        number /= 1000
+        unit += 1
+    return f"{number:.0f} {_UNITS[unit]}" if unit == 0 or number >= 99.95 else f"{number:.1f} {_UNITS[unit]}"
+
+
+def span(seconds: float) -> str:
+    """Return a length of time by its two largest units: "2 h 5 min"."""
+    whole = int(seconds)
+    units = ((whole // 86400, "d"), (whole // 3600 % 24, "h"), (whole // 60 % 60, "min"), (whole % 60, "s"))
+    said = [f"{number} {unit}" for number, unit in units if number]
+    return " ".join(said[:2]) or "0 s"
+
+
+def many(number: int, what: str) -> str:
+    """Return a number of things: "1 file", "2,000 files"."""
+    return f"{number:,} {what}{'s' * (number != 1)}"
+
+
+def day(seconds: float | None) -> str:
+    """Return the day of a time, in seconds since 1970, where this machine is; "" for none, or one of no calendar."""
+    if seconds is None:
+        return ""
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC).astimezone():%Y-%m-%d}"
+    except (OverflowError, OSError, ValueError):
+        return ""
+
+
+def moment(text: str, option: str, *, end: bool) -> float:
+    """Return a date or a time as seconds since 1970; of a day its first moment, or with `end` its last.
+
+    Raises:
+        InvalidRequest: it is neither.
+    """
+    try:
+        when = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise InvalidRequest(f"{option} is {text!r}, but must be a date such as 2024-05-31, or a date and time.") from None
+    if end and len(text.strip()) <= 10:
+        when += timedelta(days=1, microseconds=-1)
+    try:
+        return when.timestamp()  # without a zone it is this machine's
+    except (OverflowError, OSError):
+        raise InvalidRequest(f"{option} is {text!r}, which is in no calendar of this machine.") from None
+
+
+def place(found: Mapping[str, Any]) -> str:
+    """Return where a passage or a source stands: "report.pdf, page 4, § Results"."""
+    named = [one_line(str(found.get("title") or found.get("path") or found.get("document_id") or "?"))]
+    if found.get("page") is not None:
+        named.append(f"page {found['page']}")
+    heading = found.get("heading")
+    if heading:
+        named.append(f"§ {one_line(heading if isinstance(heading, str) else ', '.join(map(str, heading)))}")
+    return ", ".join(named)
+
+
+def states(documents: Mapping[str, int]) -> str:
+    """Return documents by state, the best first: "120 ready, 3 failed"."""
+    known = [name for name in _STATES if documents.get(name)]
+    others = [name for name, number in documents.items() if number and name not in _STATES]
+    return ", ".join(f"{documents[name]:,} {name.replace('_', ' ')}" for name in known + others)
+
+
+def library(counts: Json) -> str:
+    """Return how far a library is, in one line."""
+    number = sum(counts["documents"].values())
+    if not number:
+        return "no documents yet"
+    facts = [f"{many(number, 'document')} ({states(counts['documents'])})", many(counts["passages"], "passage")]
+    if counts["without_vector"]:
+        facts.append(f"{counts['without_vector']:,} without a vector")
+    return ", ".join(facts)
