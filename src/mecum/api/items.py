@@ -32,7 +32,7 @@ TOGETHER: Final = 32  # items handed to the store at once: they share its commit
 class Item:
     """A document that was sent: its content is in a file of ours, unless a `fault` says why it was not taken.
 
-    Fields as `NewFile` has them.
+    Fields as `NewFile` has them; `modified_ns` is when the file was changed, in nanoseconds since 1970.
     """
 
     path: str
@@ -40,6 +40,7 @@ class Item:
     collection: str = DEFAULT_COLLECTION
     metadata: Json = field(default_factory=dict)
     date: float | None = None
+    modified_ns: int | None = None
     content: Path | None = None
     size: int = 0
     sha256: str = ""

@@ -90,7 +90,7 @@ _UPLOAD: Json = {
         "title": {"type": "string", "minLength": 1, "maxLength": 1024, "description": "of a single file"},
     },
     "description": "Any number of files, under any field name. Before a file may stand `path`, its label in place of its "
-    "filename, and `date`, in seconds since 1970.",
+    "filename, `date`, in seconds since 1970, and `modified_ns`, which is kept as `metadata.file`.",
 }
 
 

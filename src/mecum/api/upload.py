@@ -1,7 +1,9 @@
 """A multipart upload, written to the store's disk while it arrives.
 
-A part with a filename is a file. Before it may stand `path` (its label, in place of the filename) and `date` (seconds since
-1970); anywhere `collection`, `metadata` (a JSON object) and `title` (with a single file only).
+A part with a filename is a file. Before it may stand `path` (its label, in place of the filename), `date` (seconds since
+1970) and `modified_ns` (when the file was changed, in nanoseconds since 1970: kept with its size as `metadata.file`, so that
+whoever sent it can tell whether it is still the same); anywhere `collection`, `metadata` (a JSON object) and `title` (with a
+single file only).
 
 Invariants (`tests/api/test_upload.py`): no more of a file than a piece is ever in memory; a file that cannot be taken, for
 its size or its name, is an item of its own and disturbs no other; whatever else goes wrong, nothing was added, and no
@@ -13,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
+import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from pathlib import Path
@@ -33,7 +36,9 @@ from mecum.types import Json
 
 MIB: Final = 1024 * 1024
 PACE: Final = 16 * 1024  # bytes that may take `timeout` seconds
-_FIELDS: Final = ("path", "date", "collection", "metadata", "title")
+_OF_FILE: Final = ("path", "date", "modified_ns")  # of the next file
+_FIELDS: Final = (*_OF_FILE, "collection", "metadata", "title")
+_WHOLE: Final = re.compile(rb"-?[0-9]{1,19}")
 
 
 async def receive(request: Request, temporary: Callable[[], Path], *, limit: int, timeout: float) -> list[Item]:
@@ -118,6 +123,7 @@ class _Intake:
         if len(self._items) >= MAX_DOCUMENTS:
             raise InvalidRequest(f"The body has more than {MAX_DOCUMENTS} files. Send them in several requests.")
         item = _item(self._fields.pop("path", filename), _date(self._fields.pop("date", None)))
+        item.modified_ns = _modified(self._fields.pop("modified_ns", None))
         self._items.append(item)
         self._file = _Writing(item, self._temporary, self._limit)
 
@@ -148,7 +154,7 @@ class _Intake:
         """
         if not self._items:
             raise InvalidRequest("There is no file in the body.")
-        for name in ("path", "date"):
+        for name in _OF_FILE:
             if name in self._fields:
                 raise InvalidRequest(f"{name} must stand before the file that it is for.", param=name)
         common: Json = {}
@@ -163,6 +169,7 @@ class _Intake:
         for item in self._items:
             for name, value in common.items():
                 setattr(item, name, value)
+            item.metadata = _with_file(item)
         return self._items
 
     def abandon(self) -> None:
@@ -233,6 +240,20 @@ def _date(value: bytes | None) -> float | None:
     if not -DATES <= date <= DATES:
         raise InvalidRequest("date must be a number of seconds since 1970.", param="date")
     return date
+
+
+def _with_file(item: Item) -> Json:
+    if item.modified_ns is None:
+        return item.metadata
+    return {**item.metadata, "file": {"modified_ns": item.modified_ns, "size": item.size}}
+
+
+def _modified(value: bytes | None) -> int | None:
+    if value is None:
+        return None
+    if not _WHOLE.fullmatch(value):
+        raise InvalidRequest("modified_ns must be a whole number of nanoseconds since 1970.", param="modified_ns")
+    return int(value)
 
 
 def _metadata(value: bytes) -> Json:
