@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.chat.rooms import passage
 
 from mecum.api.sse import DONE, Frames, Whole, error_event
 from mecum.chat.answer import Answer
 from mecum.chat.gate import Gate
 from mecum.engine.base import Model
 from mecum.errors import EngineBroke, QueueFull
-from mecum.types import Delta, Json, Retrieval, Usage
+from mecum.types import Delta, Hit, Json, Retrieval, Usage
 
 STOP = Delta(finish_reason="stop")
 USAGE = Delta(usage=Usage(5, 2, cached_tokens=3))
@@ -48,7 +49,11 @@ def _answer(**fields: Any) -> Answer:
 
 
 def _frames(*, include_usage: bool = False, choices: int = 1, **fields: Any) -> Frames:
-    return Frames(_answer(**fields), include_usage=include_usage, choices=choices)
+    return Frames(_answer(**fields), _url, include_usage=include_usage, choices=choices)
+
+
+def _url(hit: Hit) -> str:
+    return f"http://x/#/d/{hit.document_id}/{hit.chunk_id}"
 
 
 def _stream(deltas: Sequence[Delta], **how: Any) -> bytes:
@@ -156,6 +161,48 @@ def test_what_stands_beside() -> None:
     assert not [chunk for chunk in others if {"sources", "retrieval", "truncation"} & set(chunk)]
 
 
+FOUND = Retrieval("ok", "hybrid", "q", 5, 1.5, (passage("a", 1), passage("b", 2)))
+CITING: dict[str, Any] = {"retrieval": FOUND, "cites": True}
+
+
+def _spans(annotations: list[Json]) -> list[tuple[int, int, str]]:
+    found = [annotation["url_citation"] for annotation in annotations]
+    return [(one["start_index"], one["end_index"], one["url"]) for one in found]
+
+
+def test_citations_stand_on_the_finish_chunk_of_their_choice() -> None:
+    said = [Delta("🦉 ["), Delta("1"), Delta("] and"), Delta("x [2", choice=1), Delta(" [2][9]"), Delta("]", choice=1)]
+    chunks = _read(_stream([*said, STOP, Delta(choice=1, finish_reason="stop"), USAGE], choices=2, **CITING))
+    *others, last = _deltas(chunks)
+    assert _spans(last.pop("annotations")) == [(2, 5, "http://x/#/d/d1/c1"), (10, 13, "http://x/#/d/d2/c2")]
+    assert last == {}
+    assert not [delta for delta in others if "annotations" in delta]
+    assert _spans(_deltas(chunks, 1)[-1]["annotations"]) == [(2, 5, "http://x/#/d/d2/c2")]
+    assert [len(chunk.get("sources", ())) for chunk in chunks[:2]] == [2, 0], (
+        "of two choices' first chunks, the first has them"
+    )
+
+
+def test_what_a_finish_says_itself_is_cited_too() -> None:
+    (*_, last) = _deltas(_read(_stream([Delta("a [1"), Delta("]", finish_reason="stop")], **CITING)))
+    assert (last["content"], _spans(last["annotations"])) == ("]", [(2, 5, "http://x/#/d/d1/c1")])
+
+
+@pytest.mark.parametrize("fields", [{}, {"retrieval": FOUND}, {"retrieval": Retrieval("empty", "keyword", "q", 0, 1.5)}])
+def test_without_passages_to_cite_nothing_is_collected(fields: dict[str, Any]) -> None:
+    frames = _frames(**fields)
+    assert frames._citing is None
+    assert _deltas(_read(_stream([Delta("[1]"), STOP], **fields)))[-1] == {}
+    assert "annotations" not in _whole([Delta("[1]"), STOP], **fields)["choices"][0]["message"]
+
+
+def test_citations_of_a_plain_body() -> None:
+    deltas = [Delta("[1], "), Delta("no", choice=1), Delta("[2]"), STOP, Delta(choice=1, finish_reason="stop")]
+    first, second = (choice["message"] for choice in _whole(deltas, choices=2, **CITING)["choices"])
+    assert [span[:2] for span in _spans(first["annotations"])] == [(0, 3), (5, 8)]
+    assert "annotations" not in second
+
+
 @pytest.mark.parametrize(
     ("deltas", "choices"),
     [([], 1), ([Delta("a")], 1), ([Delta("a"), USAGE], 1), ([STOP, USAGE], 2), ([STOP, Delta("b", choice=1), USAGE], 2)],
@@ -184,7 +231,7 @@ def test_an_error_in_the_middle(has_choices: bool) -> None:
 
 
 def _whole(deltas: Sequence[Delta], *, choices: int = 1, **fields: Any) -> Json:
-    whole = Whole(_answer(**fields), choices=choices)
+    whole = Whole(_answer(**fields), _url, choices=choices)
     for delta in deltas:
         whole.add([delta])
     return whole.body()

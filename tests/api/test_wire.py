@@ -8,7 +8,7 @@ import pytest
 from tests.api.server import Running
 from tests.clients.wire import CHAT_ROUTES, has_both_shapes, post
 
-from mecum.api.parse import parse_chat
+from mecum.api.parse import OPENAI, parse_chat, to_request
 from mecum.api.wire import ChatBody, Metadata
 from mecum.errors import InvalidRequest
 from mecum.types import Json
@@ -25,6 +25,10 @@ CHOICES = '"none", "auto", "required" or an object that names a function'
 ID = "a string of at most 256 characters"
 STOP = "a string of 1 to 1024 characters or a list of at most 16 items"
 SCHEMA = "response_format.json_schema.schema"
+
+COLLECTIONS = " must be a list of at most 64 names, each of 1 to 128 characters, or a string with commas."
+TOP_K = " must be a whole number from 1 to 50."
+SCORE = " must be a number from 0 to 1."
 
 
 def _deep(levels: int) -> Json:
@@ -117,6 +121,15 @@ FAULTS: list[tuple[Json, str, str]] = [
     ({"metadata": {"role_id": 5}}, "metadata.role_id", " must be a string of at most 128 characters."),
     ({"metadata": {"role_id": CANARY * 10}}, "metadata.role_id", " must be a string of at most 128 characters."),
     ({"metadata": {"truncation": CANARY}}, "metadata.truncation", ' must be "auto" or "off".'),
+    ({"metadata": {"debug": CANARY}}, "metadata.debug", " must be true or false."),
+    ({"metadata": {"collections": 5}}, "metadata.collections", COLLECTIONS),
+    ({"metadata": {"collections": [CANARY, ""]}}, "metadata.collections", COLLECTIONS),
+    ({"metadata": {"collections": [5]}}, "metadata.collections", COLLECTIONS),
+    ({"metadata": {"collections": [CANARY * 10]}}, "metadata.collections", COLLECTIONS),
+    ({"metadata": {"collections": CANARY * 10}}, "metadata.collections", COLLECTIONS),
+    ({"metadata": {"collections": [CANARY] * 65}}, "metadata.collections", COLLECTIONS),
+    *(({"metadata": {"top_k": k}}, "metadata.top_k", TOP_K) for k in (0, 51, 1.5, True, CANARY, "0", "51", "1e1", [])),
+    *(({"metadata": {"min_score": s}}, "metadata.min_score", SCORE) for s in (-0.1, 1.1, True, CANARY, "-0.1", "1.1", [])),
     ({"model": 5}, "model", " must be a string of at most 256 characters."),
     ({"model": CANARY * 20}, "model", " must be a string of at most 256 characters."),
     ({"stream": CANARY}, "stream", " must be true or false."),
@@ -236,6 +249,8 @@ def test_the_first_of_many_faults_is_told() -> None:
         {field: None for field in ChatBody.model_fields if field != "messages"},
         {"metadata": {"role_id": None, "enable_l0_retrieval": None, "truncation": None, "session": "x"}},
         {"metadata": {"role_id": ""}},
+        {"metadata": {"collections": None, "top_k": None, "min_score": None, "debug": None}},
+        {"metadata": {"collections": [], "top_k": 50, "min_score": 0, "debug": 0}},
         {"tools": [], "tool_choice": "auto"},
         {"tool_choice": "none"},
         {"logprobs": True, "top_logprobs": 0},
@@ -259,6 +274,29 @@ def test_booleans_may_come_as_strings_and_numbers(meant: bool) -> None:
         assert body.stream is meant
         assert body.metadata is not None
         assert body.metadata.enable_l0_retrieval is meant
+
+
+@pytest.mark.parametrize(
+    ("sent", "meant"),
+    [
+        ({"collections": "a, b,,"}, {"collections": ("a", "b")}),
+        ({"collections": ""}, {"collections": ()}),
+        ({"collections": ["a, b"]}, {"collections": ("a, b",)}),
+        ({"top_k": "5"}, {"top_k": 5}),
+        ({"top_k": " 50 "}, {"top_k": 50}),
+        ({"top_k": 5.0}, {"top_k": 5}),
+        ({"min_score": "0.3"}, {"min_score": 0.3}),
+        ({"min_score": ".5"}, {"min_score": 0.5}),
+        ({"min_score": "1"}, {"min_score": 1.0}),
+        ({"min_score": 1}, {"min_score": 1.0}),
+        ({"debug": "1"}, {"debug": True}),
+        ({"debug": "FALSE"}, {"debug": False}),
+        ({}, {"collections": (), "top_k": None, "min_score": None, "debug": False}),
+    ],
+)
+def test_metadata_may_come_as_strings(sent: Json, meant: Json) -> None:
+    request = to_request(parse_chat({"messages": [HI], "metadata": sent}), OPENAI)
+    assert {name: getattr(request, name) for name in meant} == meant
 
 
 def test_a_whole_number_may_have_a_point() -> None:

@@ -1,4 +1,4 @@
-"""The bodies that mecum answers with, as JSON schemas for `/openapi.json`: `sse`, `status` and `errors` write them.
+"""The bodies that mecum answers with, as JSON schemas for `/openapi.json`. `sse`, `sources`, `status`, `errors` write them.
 
 `tests/api/test_openapi.py` holds real answers against them.
 """
@@ -12,6 +12,7 @@ from mecum.types import Json
 _STRING: Final = {"type": "string"}
 _INTEGER: Final = {"type": "integer"}
 _COUNT: Final = {"type": "integer", "minimum": 0}
+_OPTIONAL_COUNT: Final = {"type": ["integer", "null"], "minimum": 0}
 _OPTIONAL_STRING: Final = {"type": ["string", "null"]}
 _FINISH: Final = ["stop", "length", "tool_calls", "content_filter"]
 
@@ -32,9 +33,20 @@ _LOGPROBS = {"type": ["object", "null"], "properties": {"content": _list({"type"
 _FUNCTION = _object({}, {"name": _STRING, "arguments": _STRING})
 _CALL = _object({"id": _STRING, "type": {"const": "function"}, "function": _FUNCTION})
 _CALL_PIECE = _object({"index": _COUNT}, {"id": _STRING, "type": {"const": "function"}, "function": _FUNCTION})
+_ANNOTATIONS = {
+    **_list(
+        _object(
+            {
+                "type": {"const": "url_citation"},
+                "url_citation": _object({"start_index": _COUNT, "end_index": _COUNT, "title": _STRING, "url": _STRING}),
+            }
+        )
+    ),
+    "description": "where the text cites a source, in code points; in a stream on the chunk with the finish_reason",
+}
 _MESSAGE = _object(
     {"role": {"const": "assistant"}, "content": _OPTIONAL_STRING, "refusal": {"type": "null"}},
-    {"reasoning_content": _STRING, "tool_calls": _list(_CALL)},
+    {"reasoning_content": _STRING, "tool_calls": _list(_CALL), "annotations": _ANNOTATIONS},
 )
 _DELTA = _object(
     {},
@@ -43,6 +55,7 @@ _DELTA = _object(
         "content": _STRING,
         "reasoning_content": _STRING,
         "tool_calls": _list(_CALL_PIECE),
+        "annotations": _ANNOTATIONS,
     },
 )
 _CHOICE = _object(
@@ -70,10 +83,40 @@ _RETRIEVAL = _object(
     },
     description="when the user's documents were searched",
 )
+_SCORE = {"type": "number", "description": "relevance, 0 to 1"}
+_SOURCE = _object(
+    {
+        "index": {"type": "integer", "minimum": 1, "description": "the number that the answer cites it by"},
+        "document_id": _STRING,
+        "title": _STRING,
+        "path": _STRING,
+        "page": {"type": ["integer", "null"]},
+        "chunk_id": _STRING,
+        "score": _SCORE,
+        "snippet": {"type": "string", "description": "its beginning"},
+        "url": {"type": "string", "description": "opens the passage on this server"},
+    }
+)
+_DEBUG = _object(
+    {
+        "hits": _list(_object({"chunk_id": _STRING, "score": _SCORE, "used": {"type": "boolean"}})),
+        "budget": _object(
+            {
+                "context": _OPTIONAL_COUNT,
+                "prompt_tokens": _OPTIONAL_COUNT,
+                "passages_tokens": _OPTIONAL_COUNT,
+                "max_tokens": _OPTIONAL_COUNT,
+            }
+        ),
+        "prompt": {**_list({"type": "object"}), "description": "the messages as the engine was sent them"},
+    },
+    description="when metadata.debug asks for it",
+)
 _BESIDES: Json = {
-    "sources": {**_list({"type": "object"}), "description": "the passages that the answer rests on"},
+    "sources": {**_list(_SOURCE), "description": "the passages in the prompt, when the user's documents were searched"},
     "retrieval": _RETRIEVAL,
     "truncation": _object({"dropped_messages": _COUNT}),
+    "debug": _DEBUG,
 }
 
 

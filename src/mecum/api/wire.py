@@ -20,7 +20,7 @@ MAX_STOPS = 16
 MAX_TOOLS = 128
 MAX_BIASES = 1024
 MAX_COLLECTIONS = 64
-MAX_NAME = 256
+MAX_NAME = 128
 
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15}")
 _FLAG: dict[str, Any] = {
