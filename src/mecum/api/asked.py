@@ -32,7 +32,7 @@ MAX_TEXTS: Final = 2048  # as OpenAI has it
 MAX_COLLECTIONS: Final = 64
 MAX_KINDS: Final = 64
 MAX_K: Final = 100
-DATES: Final = 1e11  # seconds since 1970, either way: some 3,000 years
+DATES: Final = 100_000_000_000  # seconds since 1970, either way: some 3,000 years
 Body = TypeVar("Body", bound=BaseModel)
 
 

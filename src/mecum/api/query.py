@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from starlette.requests import Request
 
+from mecum.api.asked import DATES
 from mecum.api.faults import words
 from mecum.errors import InvalidRequest
 from mecum.types import Json
@@ -96,7 +97,7 @@ def _number(text: str, *, whole: bool) -> int | float | None:
 
 # ---- those that more than one route has
 
-_TIMES: Final[Json] = {"type": "number", "minimum": -1e11, "maximum": 1e11}
+_TIMES: Final[Json] = {"type": "number", "minimum": -DATES, "maximum": DATES}
 
 
 def text(longest: int, *, shortest: int = 0) -> Json:

@@ -117,7 +117,8 @@ def _ours() -> str:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+    """Return the copy's files, without the empty ones that SQLite leaves beside a database that it has read."""
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.endswith(("-shm", "-wal")))
 
 
 def _head(file: Path, folder: Path) -> tuple[bytes, tarfile.TarInfo]:
