@@ -22,7 +22,7 @@ def test_a_request_says_only_what_was_asked_for():
     assert body_of(Question(text="Hi")) == {
         "messages": [{"role": "user", "content": "Hi"}],
         "stream": True,
-        "metadata": {"enable_l0_retrieval": True},
+        "metadata": {},
     }
 
 
@@ -38,5 +38,12 @@ def test_a_request_says_all_that_was_asked_for():
     }
 
 
+@pytest.mark.parametrize("documents", [True, False])
+def test_the_documents_are_looked_into_if_there_are_any(documents):
+    question = Question(text="Hi").settled(documents=documents)
+    assert body_of(question)["metadata"] == {"enable_l0_retrieval": documents}
+    assert Question(text="Hi", docs=not documents).settled(documents=documents).docs is not documents
+
+
 def test_a_role_decides_on_documents_unless_the_question_does():
-    assert body_of(Question(text="Hi", role_id="r"))["metadata"] == {"role_id": "r"}
+    assert body_of(Question(text="Hi", role_id="r").settled(documents=True))["metadata"] == {"role_id": "r"}

@@ -14,6 +14,7 @@ from mecum.app.build import App, build
 from mecum.cli.client import body_of
 from mecum.cli.question import Piece, Pieces, Question
 from mecum.settings.schema import Settings
+from mecum.store.values import Filter
 from mecum.types import Principal
 
 
@@ -34,17 +35,22 @@ async def opened(settings: Settings) -> AsyncIterator[App]:
 
 
 async def answer(app: App, question: Question) -> Pieces:
-    """Yield the pieces of the answer.
+    """Yield the pieces of the answer, out of the documents if there are any.
 
     Raises:
         MecumError: the question cannot be answered as it is, or not by this engine.
     """
+    if not question.is_settled:
+        listing = await app.library.list(Filter(Principal().owner), limit=1)
+        question = question.settled(documents=bool(listing.total))
     request = to_request(parse_chat(body_of(question)), LOCAL)
     async with aclosing(await app.chat.answer(request, Principal())) as answer:
+        more = extras(answer)
         yield Piece(
             instead=answer.model if answer.fell_back_from else None,
-            sources=tuple(extras(answer).get("sources", ())),
+            sources=tuple(more.get("sources", ())),
             dropped=answer.dropped or 0,
+            unfounded=more.get("retrieval", {}).get("status") == "empty",
         )
         async for batch in answer:
             for delta in batch:

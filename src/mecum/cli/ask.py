@@ -10,7 +10,7 @@ import asyncio
 import os
 import stat
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +19,8 @@ from typing import Any, TextIO
 from mecum.app.home import Running, find
 from mecum.cli import alone, client
 from mecum.cli.question import Piece, Pieces, Question, combined
-from mecum.cli.terminal import note, plain, say
+from mecum.cli.terminal import note, one_line, plain, say
+from mecum.cli.words import place
 from mecum.errors import InvalidRequest
 from mecum.observe.log import configure
 from mecum.settings.load import Loaded, load
@@ -41,7 +42,7 @@ def ask(question: Question, flags: Mapping[str, Any], config: Path | None, *, st
     question = replace(question, text=text)
     where = find(settings.home)
     if isinstance(where, Running):
-        asyncio.run(_print(client.ask(where, question), question, stream=stream))
+        asyncio.run(_print(client.answer(where, question), question, stream=stream))
         return
     try:
         if question.model and not (settings.engine.base_url or settings.engine.scripted):
@@ -104,10 +105,17 @@ def remark(pieces: list[Piece], question: Question) -> None:
             note("the answer was cut off; --max-tokens gives it more room.")
         if piece.dropped:
             note(f"the oldest {piece.dropped} messages no longer fit the model's context and were left out.")
+        if piece.unfounded and question.docs:
+            note("your documents hold nothing on this; what the answer says comes from the model.")
         for source in piece.sources:
-            say(plain(_source(source)), sys.stderr)
+            for line in _source(source):
+                say(line, sys.stderr)
 
 
-def _source(source: Json) -> str:
-    page = f", page {source['page']}" if source.get("page") else ""
-    return f"[{source['index']}] {source['title']}{page} ({source['path']})"
+def _source(source: Json) -> Iterator[str]:
+    """Yield where a passage stands, and where it opens."""
+    path = one_line(str(source["path"]))
+    where = place(source)
+    yield f"[{source['index']}] {where}" + ("" if path == where else f" ({path})")
+    if source.get("url"):
+        yield f"    {one_line(source['url'])}"

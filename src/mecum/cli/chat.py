@@ -93,7 +93,7 @@ class _Served:
         self._home = home
 
     def ask(self, question: Question) -> Pieces:
-        return client.ask(self._now(), question)
+        return client.answer(self._now(), question)
 
     async def models(self) -> list[str]:
         listing = await client.get(self._now(), "/v1/models")

@@ -7,6 +7,7 @@ without its `[DONE]` is an error, never taken for a whole one (`tests/cli/test_c
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import aiohttp
 import orjson
@@ -23,8 +24,10 @@ from mecum.errors import (
     EngineError,
     InvalidRequest,
     MecumError,
+    NameTaken,
     NotFound,
     RetrievalFailed,
+    RoleNotFound,
     StoreError,
     StoreFull,
 )
@@ -34,12 +37,32 @@ _SILENCE = 120  # seconds; the server says something every `server.keepalive` se
 _CONNECT = 5  # seconds, on this machine
 _BY_CODE = {
     kind.code: kind
-    for kind in (BodyTooLarge, DocumentNotFound, Draining, EmbedderNotReady, RetrievalFailed, StoreError, StoreFull)
+    for kind in (
+        BodyTooLarge,
+        DocumentNotFound,
+        Draining,
+        EmbedderNotReady,
+        NameTaken,
+        RetrievalFailed,
+        RoleNotFound,
+        StoreError,
+        StoreFull,
+    )
 }
 
 
+async def answer(server: Running, question: Question) -> Pieces:
+    """Yield the pieces of the server's answer, out of the documents if it has any; errors as `ask`."""
+    if not question.is_settled:
+        listing = await get(server, "/api/documents?limit=1")
+        question = question.settled(documents=bool(listing["data"]["total"]))
+    async with aclosing(ask(server, question)) as pieces:
+        async for piece in pieces:
+            yield piece
+
+
 async def ask(server: Running, question: Question) -> Pieces:
-    """Yield the pieces of the server's answer.
+    """Yield the pieces of the server's answer to the question as it is.
 
     Raises:
         MecumError: the server refuses, is gone, or breaks off.
@@ -91,7 +114,7 @@ def body_of(question: Question) -> Json:
     messages += [*question.history, {"role": "user", "content": question.text}]
     metadata = {
         "role_id": question.role_id,
-        "enable_l0_retrieval": question.retrieval,
+        "enable_l0_retrieval": question.docs,
         "truncation": "auto" if question.truncate else None,
     }
     body = {
@@ -128,6 +151,7 @@ def _piece(event: Json) -> Piece:
         finish_reason=choice.get("finish_reason"),
         sources=tuple(event.get("sources") or ()),
         dropped=(event.get("truncation") or {}).get("dropped_messages", 0),
+        unfounded=(event.get("retrieval") or {}).get("status") == "empty",
     )
 
 

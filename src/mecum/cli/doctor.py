@@ -19,7 +19,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mecum.app.home import Running, is_held, running
-from mecum.cli import checkup, checkup_engine
+from mecum.cli import checkup, checkup_engine, checkup_library
 from mecum.cli.checkup import Finding
 from mecum.cli.status import health_of
 from mecum.cli.terminal import plain, say
@@ -71,6 +71,8 @@ async def _with(loaded: Loaded, *, deep: bool) -> AsyncIterator[Finding]:
     if server:
         for finding in checkup.server(*await health_of(server)):
             yield finding
+    async for finding in checkup_library.library(settings, server):
+        yield finding
     async for finding in checkup_engine.engine(settings, server):
         yield finding
     if deep:

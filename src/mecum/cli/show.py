@@ -95,7 +95,8 @@ def above(passage: Json) -> str:
     """Return the line above a passage: its number, and where in the document it stands."""
     place = passage["place"]
     known = [f"{name} {place[name]}" for name in ("page", "slide", "sheet", "line") if place.get(name) is not None]
-    known += [f"§ {', '.join(map(str, place['heading']))}"] * bool(place.get("heading"))
+    if heading := words.heading(place.get("heading")):
+        known.append(f"§ {heading}")
     if date := words.day(passage["date"]):
         known.append(date)
     return one_line(f"[{passage['position']}] {', '.join(known)}".rstrip())

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mecum.app.home import Running, is_held, living
-from mecum.cli import client
+from mecum.cli import client, words
 from mecum.cli.terminal import note, plain, say
 from mecum.cli.words import span
 from mecum.errors import MecumError
@@ -29,17 +29,22 @@ def status(flags: Mapping[str, Any], config: Path | None, *, as_json: bool) -> i
     """Show the server's state: as lines, or as one JSON object. Return the exit code: 1 where none runs, or answers."""
     home = load(flags, os.environ, config=config).settings.home
     server = living(home)
-    health, error = asyncio.run(health_of(server)) if server else (None, None)
+    health, error, library = asyncio.run(_asked(server)) if server else (None, None, None)
     if as_json:
-        say(json.dumps(_json(home, server, health, error), indent=2))
+        say(json.dumps(_json(home, server, health, error, library), indent=2))
     elif server is None:
         busy = "Another mecum command works on it now." if is_held(home) else "Start one: mecum serve."
         say(f"No mecum server runs on {home}. {busy}")
     else:
-        _show(list(rows(home, server, health)))
+        _show(list(rows(home, server, health, library)))
         if error:
             note(error)
     return 0 if health else 1
+
+
+async def _asked(server: Running) -> tuple[Json | None, str | None, Json | None]:
+    health, error = await health_of(server)
+    return health, error, await counts_of(server) if health else None
 
 
 async def health_of(server: Running) -> tuple[Json | None, str | None]:
@@ -52,14 +57,23 @@ async def health_of(server: Running) -> tuple[Json | None, str | None]:
         return None, f"What answers at {server.url} is not mecum."
 
 
-def _json(home: Path, server: Running | None, health: Json | None, error: str | None) -> Json:
+async def counts_of(server: Running) -> Json | None:
+    """Return what the server says of its library, None where it says nothing."""
+    try:
+        answer: Json = (await client.get(server, "/api/documents/counts"))["data"]
+    except (MecumError, KeyError, TypeError):
+        return None
+    return answer
+
+
+def _json(home: Path, server: Running | None, health: Json | None, error: str | None, library: Json | None) -> Json:
     if server is None:
         return {"running": False, "home": str(home)}
     told = {name: value for name, value in asdict(server).items() if name != "token"}
-    return {"running": True, "home": str(home), **told, "health": health, "error": error}
+    return {"running": True, "home": str(home), **told, "health": health, "error": error, "library": library}
 
 
-def rows(home: Path, server: Running, health: Json | None) -> Iterator[tuple[str, str]]:
+def rows(home: Path, server: Running, health: Json | None, library: Json | None = None) -> Iterator[tuple[str, str]]:
     """Yield what there is to know, line by line: a label and a text."""
     yield "state", _state(health) if health else "does not answer"
     yield "address", server.url
@@ -69,7 +83,14 @@ def rows(home: Path, server: Running, health: Json | None) -> Iterator[tuple[str
         yield "model", _model(health["model"])
         yield "engine", f"{engine['kind']} ({engine['version'] or 'elsewhere'}), restarted {_times(engine['restarts'])}"
         yield "queue", f"{queue['working']} at work, {queue['waiting']} waiting"
+    if library:
+        yield "library", words.library(library)
+        yield "embedder", _embedder(library["embedder"])
     yield "data", str(home)
+
+
+def _embedder(embedder: Json) -> str:
+    return "ready" if embedder["state"] == "ready" else f"{embedder['state']}: {embedder['reason'] or 'no reason given'}"
 
 
 def _state(health: Json) -> str:
@@ -96,8 +117,8 @@ def _times(number: int) -> str:
 def _show(lines: list[tuple[str, str]]) -> None:
     if not sys.stdout.isatty():
         for label, value in lines:
-            say(f"{label:<9}{plain(value)}")
+            say(f"{label:<10}{plain(value)}")
         return
     console = Console(highlight=False, soft_wrap=True)
     for label, value in lines:
-        console.print(Text.assemble((f"  {label:<9}", "bold cyan"), plain(value)))
+        console.print(Text.assemble((f"  {label:<10}", "bold cyan"), plain(value)))

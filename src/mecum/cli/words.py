@@ -69,10 +69,14 @@ def place(found: Mapping[str, Any]) -> str:
     named = [one_line(str(found.get("title") or found.get("path") or found.get("document_id") or "?"))]
     if found.get("page") is not None:
         named.append(f"page {found['page']}")
-    heading = found.get("heading")
-    if heading:
-        named.append(f"§ {one_line(heading if isinstance(heading, str) else ', '.join(map(str, heading)))}")
+    if part := heading(found.get("heading")):
+        named.append(f"§ {part}")
     return ", ".join(named)
+
+
+def heading(found: object) -> str:
+    """Return the part of a document that a passage stands in: its heading, or those from the outermost inwards."""
+    return one_line(", ".join(map(str, found)) if isinstance(found, list) else str(found or ""))
 
 
 def states(documents: Mapping[str, int]) -> str:

@@ -1,0 +1,53 @@
+"""A look at a store that nobody has open: what is in it, without changing anything of it.
+
+Invariant (`tests/store/sqlite/test_glance.py`): no file appears, goes or changes, whatever is found.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+
+from mecum.errors import StoreError, StoreStartError
+from mecum.store.sqlite import published
+from mecum.store.sqlite.database import APPLICATION, migrations
+from mecum.store.sqlite.faults import translated
+from mecum.store.sqlite.rows import rows, value
+from mecum.store.sqlite.store import FILE
+from mecum.store.values import Counts
+
+
+def glance(home: Path, owner: str) -> Counts | None:
+    """Return how far an owner's library is; None where there is no store yet.
+
+    Raises:
+        StoreStartError: it is damaged, another program's or of a newer mecum.
+    """
+    file = home / FILE
+    if not file.exists() or file.stat().st_size == 0:
+        return None
+    # Without the flag SQLite would make files of its own beside it; with it, it would not see what a kill left in the WAL.
+    immutable = "" if Path(f"{file}-wal").exists() else "&immutable=1"
+    try:
+        with translated(), closing(_open(f"{file.absolute().as_uri()}?mode=ro{immutable}")) as db:
+            return _counts(db, file, owner)
+    except StoreStartError:
+        raise
+    except StoreError as error:
+        raise StoreStartError(f"{file} cannot be read. {error.message}") from error
+
+
+def _open(uri: str) -> apsw.Connection:
+    return apsw.Connection(uri, flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+
+
+def _counts(db: apsw.Connection, file: Path, owner: str) -> Counts:
+    if db.pragma("application_id") != APPLICATION:
+        raise StoreStartError(f"{file} is not a database of mecum. Move it away, or name another data directory.")
+    if db.pragma("user_version") > len(migrations()):
+        raise StoreStartError(f"{file} was written by a newer mecum. Install that version, or name another data directory.")
+    states = rows(db, "SELECT state, count(*) FROM documents WHERE owner = ? GROUP BY state", owner)
+    passages = value(db, "SELECT coalesce(sum(passages), 0) FROM documents WHERE owner = ?", owner)
+    return Counts({str(state): int(number) for state, number in states}, int(passages), published.without_vector(db, owner))
