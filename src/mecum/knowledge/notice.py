@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import sys
 import threading
 from collections.abc import Callable, Collection
@@ -80,9 +81,11 @@ class Notice:
             try:
                 with RustNotify(folders, False, False, 0, _RECURSIVE, True) as notify:  # noqa: FBT003 -- it has no names
                     tell(begun.set)
+                    if not all(map(os.path.isdir, folders)):
+                        tell(self._noticed, self._folders)  # one went away before it was watched
                     self._listen(notify, tell)
             except FileNotFoundError:
-                tell(self._noticed, self._folders)  # it went away before it was watched
+                tell(self._noticed, self._folders)
             except (OSError, RuntimeError) as error:
                 tell(self._refused, str(error))
             finally:
