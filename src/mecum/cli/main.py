@@ -54,6 +54,7 @@ def exit_code(error: MecumError) -> int:
 def program() -> typer.Typer:
     """Return the command line."""
     from mecum.cli.library import add_commands  # noqa: PLC0415 # it takes its common options from here
+    from mecum.cli.roles import import_commands, roles_commands  # noqa: PLC0415 # as above
 
     cli = typer.Typer(
         help="A private chat server for your own machine.",
@@ -67,6 +68,8 @@ def program() -> typer.Typer:
     cli.command("ask")(_ask)
     cli.command("chat")(_chat)
     add_commands(cli)
+    cli.add_typer(roles_commands(), name="roles")
+    cli.add_typer(import_commands(), name="import")
     cli.command("status")(_status)
     cli.command("stop")(_stop)
     cli.command("doctor")(_doctor)

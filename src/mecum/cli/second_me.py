@@ -70,15 +70,15 @@ class SecondMe:
         by_document: dict[str, list[Row]] = {}
         for memory in memories:
             by_document.setdefault(_text(memory.get("document_id")), []).append(memory)
-        names = Counter(_text(row.get("name")) for row in self._rows("document", "id, name"))
+        names = Counter(map(_name, self._rows("document", "id, name")))
         known = set()
         for row in self._rows("document"):
             ident = _text(row.get("id"))
             known.add(ident)
-            yield self._document(row, by_document.get(ident, []), alone=names[_text(row.get("name"))] == 1)
+            yield self._document(row, by_document.get(ident, []), alone=names[_name(row)] == 1)
         for memory in memories:
             if _text(memory.get("document_id")) not in known:
-                yield self._memory(memory, alone=_text(memory.get("name")) not in names)
+                yield self._memory(memory, alone=_name(memory) not in names)
 
     def notes(self) -> Iterator[OldDocument]:
         """Yield what Second Me knows about its user: the newest biography, topics and status, and the profile."""
@@ -96,18 +96,18 @@ class SecondMe:
             yield _note("Topics", "\n\n".join(topics), _date(rows[0]))
 
     def _document(self, row: Row, memories: list[Row], *, alone: bool) -> OldDocument | LeftOut:
-        name = _text(row.get("name")) or f"document {_text(row.get('id'))}"
-        label = _label(name if alone else f"{_text(row.get('id'))}/{name}")
+        name = _name(row)
+        label = name if alone else _label(f"{_text(row.get('id'))}/{name}")
         if memories and all(memory.get("status") == "deleted" for memory in memories):
             return LeftOut(label, "it was deleted in Second Me")
-        title = _text(row.get("title")) or _label(name).rpartition("/")[2]
+        title = _text(row.get("title")) or name.rpartition("/")[2]
         about = {
             "second_me_id": row.get("id"),
             "description": _text(row.get("user_description")),
             "url": _text(row.get("url")),
         }
         metadata = {name: value for name, value in about.items() if isinstance(value, str | int) and value != ""}
-        places = [*(_text(memory.get("path")) for memory in memories), _text(row.get("url")), name]
+        places = [*(_text(memory.get("path")) for memory in memories), _text(row.get("url")), _text(row.get("name"))]
         file = self._file(places)
         if file:
             return OldDocument(label, title, file=file, date=_date(row), metadata=metadata)
@@ -117,11 +117,11 @@ class SecondMe:
         return LeftOut(label, "its file is not in the folder, and there is no text of it")
 
     def _memory(self, row: Row, *, alone: bool) -> OldDocument | LeftOut:
-        name = _text(row.get("name")) or f"file {_text(row.get('id'))}"
-        label = _label(name if alone else f"{_text(row.get('id'))}/{name}")
+        name = _name(row)
+        label = name if alone else _label(f"{_text(row.get('id'))}/{name}")
         if row.get("status") == "deleted":
             return LeftOut(label, "it was deleted in Second Me")
-        file = self._file([_text(row.get("path")), name])
+        file = self._file([_text(row.get("path")), _text(row.get("name"))])
         if file is None:
             return LeftOut(label, "its file is not in the folder")
         return OldDocument(label, label.rpartition("/")[2], file=file, date=_date(row))
@@ -220,6 +220,10 @@ def _note(title: str, body: str, date: float | None) -> OldDocument:
 
 def _newest(rows: Iterable[Row]) -> Row | None:
     return max(rows, key=lambda row: (_number(row.get("version")), _number(row.get("id"))), default=None)
+
+
+def _name(row: Row) -> str:
+    return _label(_text(row.get("name")) or f"document {_text(row.get('id'))}")
 
 
 def _label(path: str) -> str:
