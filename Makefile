@@ -41,8 +41,13 @@ lint: $(VENV)/.tested ## Style, types and the rooms' rule
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-check: $(VENV)/.tested ## The tests alone (ARGS="-k name" to choose)
+check: $(VENV)/.tested ## The tests without the linters (ARGS="-k name" to choose)
+ifeq ($(ARGS),)
+	$(BIN)/python -m pytest -m "not alone" -n 2 --dist loadfile
+	$(BIN)/python -m pytest -m alone
+else
 	$(BIN)/python -m pytest $(ARGS)
+endif
 
 test: lint check ## All checks and all tests
 

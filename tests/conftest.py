@@ -10,6 +10,7 @@ from typing import Any
 import hypothesis
 import pytest
 
+_ALONE = ("tests/faults/", "tests/api/test_fuzz", "tests/engine/test_embedded", "tests/app/test_server")
 _OUTWARD = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 
 
@@ -19,6 +20,14 @@ def pytest_configure(config: pytest.Config) -> None:
     soak = "MECUM_SOAK" in os.environ  # else every run takes the same examples
     hypothesis.settings.register_profile("mecum", deadline=None, derandomize=not soak)
     hypothesis.settings.load_profile("mecum")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what must not share the machine: `make test` runs it after all the rest, which runs two at a time."""
+    for item in items:
+        where = item.path.relative_to(item.config.rootpath).as_posix()
+        if item.get_closest_marker("real_model") or where.startswith(_ALONE):
+            item.add_marker(pytest.mark.alone)
 
 
 def _refuse_outward(event: str, arguments: tuple[Any, ...]) -> None:
