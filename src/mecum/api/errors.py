@@ -116,8 +116,9 @@ async def _routing(request: Request, error: Exception) -> Response:
 def _allow(request: Request) -> dict[str, str]:
     """Return what a URL answers: each of its methods has a route of its own, and the router knows only the first."""
     routes = [route for route in request.app.router.routes if isinstance(route, Route)]
-    found = [route.methods or set() for route in routes if route.matches(request.scope)[0] is not Match.NONE]
-    return {"Allow": ", ".join(sorted(set().union(*found)))} if found else {}
+    path = next((route.path for route in routes if route.matches(request.scope)[0] is not Match.NONE), None)
+    methods = {method for route in routes if route.path == path for method in route.methods or ()}
+    return {"Allow": ", ".join(sorted(methods))} if methods else {}
 
 
 def _headers(error: errors.MecumError, row: Row) -> dict[str, str]:

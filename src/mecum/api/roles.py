@@ -44,7 +44,7 @@ def install(app: FastAPI, roles: StoredRoles, settings: ServerSettings) -> None:
             responses=answered("RoleListAnswer" if name == "list_roles" else "RoleAnswer"),
             openapi_extra=_request(body) if body else None,
         )  # fmt: skip
-    _describe(app)
+    add_schemas(app, schemas())
 
 
 class _Routes:
@@ -88,12 +88,13 @@ def _request(schema: str) -> Json:
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": ref(schema)}}}}
 
 
-def _describe(app: FastAPI) -> None:
+def add_schemas(app: FastAPI, more: Json) -> None:
+    """Add schemas to what `/openapi.json` holds."""
     generate = app.openapi
 
     def openapi() -> Json:
         document = generate()
-        document.setdefault("components", {}).setdefault("schemas", {}).update(schemas())
+        document.setdefault("components", {}).setdefault("schemas", {}).update(more)
         return document
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way to extend it

@@ -12,7 +12,7 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 
 from mecum import __version__
-from mecum.api import errors, library_urls, openapi, status
+from mecum.api import errors, library_urls, openapi, second_me, status
 from mecum.api import roles as role_urls
 from mecum.api.chat import endpoint
 from mecum.api.middleware import Cors, HeadAsGet, OnlyOurs, RequestLog, origin_name
@@ -54,6 +54,7 @@ def create_api(
     _chat_urls(app, chat, settings)
     _model_urls(app, engine)
     role_urls.install(app, roles, settings)
+    second_me.install(app, library, settings, limit=int(documents.max_upload_mb * 1024 * 1024))
     library_urls.install(app, library, gate, settings, documents)
     _status_urls(app, status.Health(engine=engine, gate=gate, queue=queue))
     _page_urls(app)

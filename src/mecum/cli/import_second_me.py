@@ -140,9 +140,11 @@ def _sha256(content: bytes | BinaryIO) -> str:
     """Return the hash of a content, which is at its beginning before and after."""
     if isinstance(content, bytes):
         return hashlib.sha256(content).hexdigest()
-    digest = hashlib.file_digest(content, "sha256").hexdigest()
+    digest = hashlib.sha256()
+    while piece := content.read(1024 * 1024):
+        digest.update(piece)
     content.seek(0)
-    return digest
+    return digest.hexdigest()
 
 
 def _fields(new: OldDocument) -> Mapping[str, str]:
