@@ -20,9 +20,11 @@ from mecum.engine.queue import Queue
 from mecum.engine.scripted import Scripted
 from mecum.engine.upstream import Upstream
 from mecum.knowledge.library import Library
+from mecum.knowledge.watch import LibraryTarget, Watcher
 from mecum.roles.stored import StoredRoles
-from mecum.settings.schema import Settings
+from mecum.settings.schema import LibrarySettings, Settings
 from mecum.store.sqlite import Sqlite
+from mecum.types import Principal
 
 
 class App:
@@ -34,6 +36,7 @@ class App:
         self.engine = engine
         self.library = Library(store, embedder, top_k=settings.library.top_k)
         self.roles = StoredRoles(store.roles)
+        self._watcher = _watcher(settings.library, self.library)
         self.gate = Gate()
         self.queue = Queue(self._slots, waiting=settings.engine.queue, timeout=settings.engine.queue_timeout)
         self.chat = Chat(
@@ -67,8 +70,13 @@ class App:
         await self.library.start()
         await self.roles.start()
 
+    async def watch(self) -> None:
+        """Keep the folders of the settings in the library from now on. For a server: a command does its one thing."""
+        await self._watcher.start()
+
     async def aclose(self) -> None:
         """Stop everything."""
+        await self._watcher.aclose()
         await self.library.aclose()
         await self.engine.aclose()
 
@@ -80,6 +88,11 @@ class App:
 def build(settings: Settings, *, engine: Engine | None = None, embedder: Embedder | None = None) -> App:
     """Return the program that the settings describe, nothing of it opened; what is given takes the place of theirs."""
     return App(settings, engine or _engine(settings), embedder or _embedder(settings))
+
+
+def _watcher(settings: LibrarySettings, library: Library) -> Watcher:
+    roots = [folder.expanduser().resolve() for folder in settings.watch]
+    return Watcher(roots, LibraryTarget(library, Principal()), largest=int(settings.max_upload_mb * 2**20))
 
 
 def _engine(settings: Settings) -> Engine:

@@ -78,6 +78,7 @@ async def serve(app: App, sockets: tuple[socket.socket, ...], stop: asyncio.Even
         held.push_async_callback(app.aclose)
         if not await _done(app.start(), stopped):
             return
+        await app.watch()
         web = Web(app, on_listening)
         serving = asyncio.create_task(web.serve(sockets=list(sockets)), name="web")
         held.push_async_callback(_ended, web, serving)

@@ -83,10 +83,10 @@ class LibrarySettings(_Section):
 
     watch: tuple[Path, ...] = Field((), description="folders whose files are added, and kept up to date, while mecum serves")
     embedder: Literal["local", "scripted", "none"] = Field(
-        "local", description="what makes vectors: the built-in model, a script for tests and demos, or nothing (keywords only)"
+        "local", description="what makes vectors: the built-in model, a script (for tests), or nothing (keywords only)"
     )
     top_k: Annotated[int, Field(ge=1, le=50)] = Field(5, description="most passages that an answer may rest on")
-    max_upload_mb: Annotated[float, Field(gt=0, le=10_240)] = Field(200, description="largest file that is added, in MiB")
+    max_upload_mb: Annotated[float, Field(gt=0, le=200)] = Field(200, description="largest file that is added, in MiB")
 
 
 class LogSettings(_Section):
