@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from tests.clients.install import Installed, install_node, install_python
 from tests.clients.server import Server, is_idle, serving
+from tests.clients.wire import post
+
+ADA = "Ada Lovelace wrote the first published program in 1843, for a machine that was never built."
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -25,6 +28,17 @@ def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A server with the scripted engine, which fills silences at once and sends headers early."""
     waits = {"MECUM_SERVER_KEEPALIVE": "0.2", "MECUM_SERVER_HEADER_WAIT": "0.5"}
     with serving(tmp_path_factory.mktemp("scripted"), "--demo", env=waits) as server:
+        yield server
+        assert is_idle(server), "an answer is still held after all clients have gone"
+
+
+@pytest.fixture(scope="session")
+def documented(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with the scripted engine and a document about Ada Lovelace."""
+    with serving(tmp_path_factory.mktemp("documented"), "--demo", env={"MECUM_LIBRARY_EMBEDDER": "scripted"}) as server:
+        document = {"path": "ada.md", "title": "Ada", "text": ADA}
+        answer = post(server.url, "/api/documents?wait=searchable", {"documents": [document]})
+        assert [one["state"] for one in answer.json()["data"]] in (["searchable"], ["ready"]), answer.body
         yield server
         assert is_idle(server), "an answer is still held after all clients have gone"
 

@@ -12,6 +12,7 @@ from tests.clients.server import Server
 
 WORDS = "word1 word2 word3 word4 word5"
 CITIES = [{"city": "Köln"}, {"city": "Bonn"}]
+GROUNDED = "Ada Lovelace wrote the first program [1]."
 DRIVER = "node/ai_sdk_rows.mjs"
 PROVIDERS = ("compatible", "openai")
 
@@ -36,6 +37,23 @@ def test_streamed(rows: Rows, provider: str) -> None:
     told = rows[f"{provider}.stream"]
     assert (told["text"], told["finishReason"]) == (WORDS, "stop")
     assert told["usage"]["outputTokens"] == 5
+
+
+@pytest.fixture(scope="module")
+def grounded(documented: Server, node: Path) -> Rows:
+    names = [f"{provider}.{row}" for provider in PROVIDERS for row in ("grounded", "grounded_streamed")]
+    return drive(node, DRIVER, documented.url, *names)
+
+
+@both
+@pytest.mark.parametrize("row", ["grounded", "grounded_streamed"])
+def test_a_grounded_answer(grounded: Rows, provider: str, row: str) -> None:
+    """`@ai-sdk/openai` shows annotations as sources; the other provider knows none, and is not disturbed by them."""
+    told = grounded[f"{provider}.{row}"]
+    assert (told["text"], told["finishReason"]) == (GROUNDED, "stop")
+    assert [(source["title"], "/#/d/" in source["url"]) for source in told["sources"]] == [("Ada", True)] * (
+        provider == "openai"
+    )
 
 
 @both

@@ -84,6 +84,13 @@ def test_metadata(rows: Rows) -> None:
     assert rows["metadata_lost"]["text"] == "You said: hi"  # model_kwargs never reach the wire: `docs/clients.md`
 
 
+def test_a_grounded_answer(documented: Server, other_python: Path) -> None:
+    told = drive(other_python, DRIVER, documented.url, "grounded")["grounded"]
+    assert told["text"] == "Ada Lovelace wrote the first program [1]."
+    assert told["meta"]["finish_reason"] == "stop"
+    assert told["usage"]["output_tokens"] == 7
+
+
 @pytest.mark.parametrize(
     ("row", "kind", "words"),
     [

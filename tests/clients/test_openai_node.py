@@ -13,6 +13,7 @@ from tests.clients.server import Server
 
 WORDS = "word1 word2 word3 word4 word5"
 CITIES = [{"city": "Köln"}, {"city": "Bonn"}]
+GROUNDED = "Ada Lovelace wrote the first program [1]."
 DRIVER = "node/openai_rows.mjs"
 
 
@@ -51,6 +52,17 @@ def test_stream_helper(rows: Rows) -> None:
     told = rows["stream_helper"]
     assert told["completion"]["choices"][0]["message"]["content"] == "word1 word2 word3"
     assert set(told["kinds"]) == {"content.delta", "content.done"}
+
+
+def test_a_grounded_answer(documented: Server, node: Path) -> None:
+    told = drive(node, DRIVER, documented.url, "grounded", "grounded_helper")
+    for completion in (told["grounded"], told["grounded_helper"]["completion"]):
+        message = completion["choices"][0]["message"]
+        assert message["content"] == GROUNDED
+        (annotation,) = message["annotations"]
+        span = annotation["url_citation"]
+        assert GROUNDED[span["start_index"] : span["end_index"]] == "[1]"
+    assert [source["title"] for source in told["grounded"]["sources"]] == ["Ada"]
 
 
 def test_unicode(rows: Rows) -> None:

@@ -8,7 +8,7 @@ import openai
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
-from rows import BORDERS, BREAKS, SEPARATORS, WEATHER, main, raised, run
+from rows import BORDERS, BREAKS, GROUNDED, SEPARATORS, WEATHER, main, raised, run
 
 
 class Person(BaseModel):
@@ -91,6 +91,7 @@ ROWS = {
     "stop": lambda url: told(chat(url, stop=["END"]).invoke("!chars one END two")),
     "max_tokens": lambda url: told(chat(url, max_tokens=3).invoke("!words 9")),
     "metadata": lambda url: fails(url, "hi", extra_body={"metadata": {"role_id": "nobody"}}),
+    "grounded": lambda url: streamed(chat(url, extra_body={"metadata": {"enable_l0_retrieval": True}}), GROUNDED),
     "metadata_lost": lambda url: fails(url, "hi", model_kwargs={"metadata": {"role_id": "nobody"}}),
     "error_400": lambda url: fails(url, "!refuse 400"),
     "error_404": lambda url: fails(url, "hi", model="gpt-9"),

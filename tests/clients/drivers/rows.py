@@ -13,6 +13,7 @@ from typing import Any
 Row = Callable[[str], Any]
 BORDERS = "a😀👨‍👩‍👧漢字é\u0301~"
 SEPARATORS = "one\u2028two\u2029three\x85four"
+GROUNDED = "!say Ada Lovelace wrote the first program [1]."
 BREAKS = "!say one\n!wait 0.1\n!break"
 WEATHER = '!tool weather {"city": "Köln"}\n!tool weather {"city": "Bonn"}'
 

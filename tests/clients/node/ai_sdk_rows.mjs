@@ -3,7 +3,7 @@ import { createOpenAI } from "@ai-sdk/openai";
 import { createOpenAICompatible } from "@ai-sdk/openai-compatible";
 import { Output, generateText, streamText, tool } from "ai";
 import { z } from "zod";
-import { BORDERS, BREAKS, SEPARATORS, WEATHER, counting, main, raised } from "./rows.mjs";
+import { BORDERS, BREAKS, GROUNDED, SEPARATORS, WEATHER, counting, main, raised } from "./rows.mjs";
 
 const Person = z.object({ name: z.string(), age: z.number().int() });
 const tools = { weather: tool({ inputSchema: z.object({ city: z.string() }) }) };
@@ -30,8 +30,8 @@ const PROVIDERS = {
 
 async function plain(model, prompt, fields = {}) {
   const answer = await generateText({ model, prompt, maxRetries: 0, ...fields });
-  const { text, finishReason, usage, toolCalls, reasoningText, response } = answer;
-  return { text, finishReason, usage, toolCalls, reasoningText, model: response.modelId };
+  const { text, finishReason, usage, toolCalls, reasoningText, response, sources } = answer;
+  return { text, finishReason, usage, toolCalls, reasoningText, model: response.modelId, sources };
 }
 
 async function streamed(model, prompt, fields = {}) {
@@ -43,8 +43,9 @@ async function streamed(model, prompt, fields = {}) {
     if (part.type === "text-delta") text += part.text;
     if (part.type === "error") throw Object.assign(part.error, { before: text });
   }
-  const [finishReason, usage, toolCalls] = await Promise.all([answer.finishReason, answer.usage, answer.toolCalls]);
-  return { text, finishReason, usage, toolCalls, parts: [...new Set(parts)] };
+  const told = [answer.finishReason, answer.usage, answer.toolCalls, answer.sources];
+  const [finishReason, usage, toolCalls, sources] = await Promise.all(told);
+  return { text, finishReason, usage, toolCalls, sources, parts: [...new Set(parts)] };
 }
 
 async function counted(provider, url, prompt) {
@@ -72,6 +73,9 @@ function rowsOf(provider) {
     limits: (url) => plain(model(url), "!words 9", { maxOutputTokens: 3, temperature: 0, seed: 1, stopSequences: ["x"] }),
     metadata: (url) => fails(url, "hi", { providerOptions: { [name]: { metadata: { role_id: "nobody" } } } }),
     retrieval: (url) => streamed(model(url), "hi", { providerOptions: { [name]: { metadata: { enable_l0_retrieval: "true" } } } }),
+    grounded: (url) => plain(model(url), GROUNDED, { providerOptions: { [name]: { metadata: { enable_l0_retrieval: "true" } } } }),
+    grounded_streamed: (url) =>
+      streamed(model(url), GROUNDED, { providerOptions: { [name]: { metadata: { enable_l0_retrieval: "true" } } } }),
     error_400: (url) => fails(url, "!refuse 400"),
     error_404: (url) => raised(() => plain(model(url, "gpt-9"), "hi")),
     error_429: (url) => fails(url, "!refuse 429"),

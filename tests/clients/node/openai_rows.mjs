@@ -2,7 +2,7 @@
 import OpenAI from "openai";
 import { zodResponseFormat } from "openai/helpers/zod";
 import { z } from "zod";
-import { BORDERS, BREAKS, SEPARATORS, WEATHER, counting, main, raised } from "./rows.mjs";
+import { BORDERS, BREAKS, GROUNDED, SEPARATORS, WEATHER, counting, main, raised } from "./rows.mjs";
 
 const Person = z.object({ name: z.string(), age: z.number().int() });
 const parameters = { type: "object", properties: { city: { type: "string" } }, required: ["city"] };
@@ -72,6 +72,8 @@ await main({
   logprobs: (url) => plain(url, "!say one two", { logprobs: true, top_logprobs: 1, n: 2 }),
   models: async (url) => (await client(url).models.list()).data.map((model) => model.id),
   metadata: (url) => fails(url, "hi", { metadata: { role_id: "nobody" } }),
+  grounded: (url) => plain(url, GROUNDED, { metadata: { enable_l0_retrieval: "true" } }),
+  grounded_helper: (url) => helper(url, GROUNDED, { metadata: { enable_l0_retrieval: "true" } }),
   error_400: (url) => fails(url, "!refuse 400"),
   error_404: (url) => fails(url, "hi", { model: "gpt-9" }),
   error_429: (url) => fails(url, "!refuse 429"),

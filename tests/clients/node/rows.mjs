@@ -2,6 +2,7 @@
 
 export const BORDERS = "a😀👨‍👩‍👧漢字é\u0301~";
 export const SEPARATORS = "one\u2028two\u2029three\u0085four";
+export const GROUNDED = "!say Ada Lovelace wrote the first program [1].";
 export const BREAKS = "!say one\n!wait 0.1\n!break";
 export const WEATHER = '!tool weather {"city": "Köln"}\n!tool weather {"city": "Bonn"}';
 
