@@ -58,8 +58,9 @@ def gather(
     for name in names:
         for root, named in _roots(name, everything=everything):
             found.roots.append(root)
+            itself = named and not root.is_dir()
             for one in walk(root, everything=everything, largest=largest):
-                _take(one, found, seen, named=named, everything=everything)
+                _take(one, found, seen, named=itself, everything=everything)
                 if len(found.files) % 100 == 0:
                     told(len(found.files))
         if not _matches(name):

@@ -54,12 +54,13 @@ def run(settings: Settings, work: Work[T]) -> T:
 
 
 async def _with(where: Running | Home, settings: Settings, work: Work[T]) -> T:
-    async with to_server(where) if isinstance(where, Running) else _here(settings) as api:
+    async with to_server(where) if isinstance(where, Running) else here(settings) as api:
         return await work(api)
 
 
 @asynccontextmanager
-async def _here(settings: Settings) -> AsyncIterator[Api]:
+async def here(settings: Settings) -> AsyncIterator[Api]:
+    """Open the library in this process for the block, and yield its API. The caller holds the data directory."""
     asyncio.get_running_loop().set_exception_handler(on_loop_error)
     app = build(settings)
     try:

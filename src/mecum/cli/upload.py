@@ -16,7 +16,7 @@ from typing import BinaryIO, Final
 
 from mecum.cli.gather import Failed
 from mecum.cli.remote import Api
-from mecum.errors import BodyTooLarge, InvalidRequest, MecumError
+from mecum.errors import InvalidRequest, MecumError
 from mecum.knowledge.folder import FoundFile, open_found
 from mecum.types import Json
 
@@ -82,7 +82,7 @@ async def _sent(api: Api, files: Sequence[Sendable], collection: str) -> list[Js
         if not isinstance(error, InvalidRequest):
             raise
         if len(files) == 1:
-            return [Failed(files[0].path, _code(error), error.message)]
+            return [Failed(files[0].path, error.code, error.message)]
         return [one for file in files for one in await _sent(api, [file], collection)]  # which of them?
     finally:
         body.close()
@@ -95,10 +95,6 @@ def _failure(item: Json) -> Failed | None:
         return None
     error = item.get("error") or {}
     return Failed(str(item.get("path")), str(error.get("code", "failed")), str(error.get("message", "It was not taken.")))
-
-
-def _code(error: InvalidRequest) -> str:
-    return "large" if isinstance(error, BodyTooLarge) else error.code
 
 
 def _unreadable(path: str, error: OSError) -> Failed:
