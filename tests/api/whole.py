@@ -6,6 +6,7 @@ Invariant: leaving `whole` ends it with SIGTERM and code 0, and its log holds no
 from __future__ import annotations
 
 import json
+import resource
 import signal
 import subprocess
 import sys
@@ -43,11 +44,14 @@ class Whole:
 
 
 @contextmanager
-def whole(home: Path, *, library: dict[str, Any] | None = None, **server: Any) -> Iterator[Whole]:
-    """Run it with these settings, on a free port."""
+def whole(
+    home: Path, *, library: dict[str, Any] | None = None, file_limit: int | None = None, **server: Any
+) -> Iterator[Whole]:
+    """Run it with these settings, on a free port. `file_limit` is the most bytes of a file that it may write."""
     home.mkdir(exist_ok=True)
     log = home.parent / f"{home.name}.log"
-    given = json.dumps({"home": str(home), "library": {"embedder": "scripted", **(library or {})}, "server": server})
+    library = {"embedder": "scripted", **(library or {})}
+    given = json.dumps({"home": str(home), "library": library, "server": server, "file_limit": file_limit})
     with log.open("w") as stderr:
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.api.whole", given], stdout=subprocess.PIPE, stderr=stderr, text=True, cwd=ROOT
@@ -68,6 +72,8 @@ def whole(home: Path, *, library: dict[str, Any] | None = None, **server: Any) -
 def _main() -> None:
     given = json.loads(sys.argv[1])
     configure("debug", "text")
+    if given["file_limit"]:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (given["file_limit"], given["file_limit"]))
     settings = Settings(
         home=Path(given["home"]),
         engine=EngineSettings(scripted=True),
