@@ -16,6 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.api.program import Program, running
+from tests.clients.server import serving
 from tests.clients.wire import CHAT_ROUTES, KERNEL2, V1, Answer, asks, has_both_shapes, post, request
 
 from mecum.api.personas import MAX_PROMPT
@@ -241,6 +242,25 @@ def test_the_roles_own_retrieval_counts_unless_the_request_says(server: Program)
     assert not looked(off)
     assert not looked(on, enable_l0_retrieval=False)
     assert looked(off, enable_l0_retrieval=True)
+
+
+def test_a_role_looks_into_its_collections_alone(tmp_path: Path) -> None:
+    documents = [
+        {"path": name, "collection": name, "text": f"The ketch Aurora, as {name} has it."} for name in ("work", "home")
+    ]
+    with serving(tmp_path, "--demo", env={"MECUM_LIBRARY_EMBEDDER": "none"}) as server:
+        post(server.url, "/api/documents?wait=searchable", {"documents": documents})
+        role = data(post(server.url, PATH, {"name": "A", "collections": ["work", "nowhere"]}))
+
+        def found(**metadata: Any) -> set[str]:
+            body = asks("Where is the ketch Aurora?", metadata={"role_id": role["uuid"], **metadata}, stream=False)
+            answer = post(server.url, KERNEL2, body).json()
+            assert answer["retrieval"]["status"] == ("ok" if answer["sources"] else "empty")
+            return {source["path"] for source in answer["sources"]}
+
+        assert found() == {"work"}
+        assert found(collections=["work", "home"]) == {"work"}
+        assert found(collections=["home"]) == set()
 
 
 def test_the_first_roles_are_there_once(tmp_path: Path) -> None:

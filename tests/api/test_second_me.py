@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import time
@@ -15,6 +16,7 @@ import pytest
 from tests.clients.server import Server, serving
 from tests.clients.wire import Answer, has_both_shapes, post, request
 
+from mecum.api.personas import RoleBody
 from mecum.api.second_me import PAGE
 from mecum.types import Json
 
@@ -157,3 +159,14 @@ def test_what_the_document_promises(server: Server, tmp_path: Path) -> None:
     run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
     assert run.returncode == 0, run.stdout[-6000:] + run.stderr
     assert "Tested: 4" in run.stdout
+
+
+def test_the_page_has_every_route_and_every_field(server: Server) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "roles.md").read_text(encoding="utf-8")
+    paths = request(server.url, "GET", "/openapi.json").json()["paths"]
+    for path, methods in paths.items():
+        for method, operation in methods.items():
+            if {"roles", "Second Me"} & set(operation["tags"]):
+                assert f"{method.upper()} {path}`" in page or f"`{method.upper()}` or `PATCH {path}`" in page
+    told = set(re.findall(r"`(\w+)`", "".join(line.split("|")[1] for line in page.splitlines() if line.startswith("| `"))))
+    assert set(RoleBody.model_fields) | {"id", "create_time", "update_time"} <= told
