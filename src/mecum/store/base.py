@@ -230,12 +230,27 @@ class VectorIndex(Protocol):
 
 
 class Store(Protocol):
-    """The library's rows."""
+    """All rows: the library's and the roles'."""
 
-    documents: Documents
-    keywords: Keywords
-    vectors: VectorIndex
-    roles: Roles
+    @property
+    def documents(self) -> Documents:
+        """The documents and their passages."""
+        ...
+
+    @property
+    def keywords(self) -> Keywords:
+        """Search by words."""
+        ...
+
+    @property
+    def vectors(self) -> VectorIndex:
+        """The passages' vectors."""
+        ...
+
+    @property
+    def roles(self) -> Roles:
+        """The roles."""
+        ...
 
     async def start(self) -> None:
         """Open, and bring the schema up to date.
