@@ -199,7 +199,7 @@ def test_the_servers_own_words_are_passed_on() -> None:
 )
 @pytest.mark.parametrize("status", [429, 503])
 def test_when_to_come_back(status: int, value: str, seconds: int) -> None:
-    found = refusal(status, error("later"), **{"Retry-After": value})
+    found = refusal(status, error("later"), **{"retry-after": value})
     assert isinstance(found, QueueFull | ModelLoading)
     assert found.retry_after == seconds
 

@@ -57,7 +57,7 @@ BREAKS: Mapping[str, tuple[Handler, int, str]] = {  # in the middle: an error ev
     "ends without a finish": (streams(say("Hel"), then=ends), 502, "before its answer was finished"),
     "talks nonsense": (streams(say("Hel"), b"\xff\xfe{", then=silent), 502, "engine"),
     "has an error": (streams(say("Hel"), {"error": {"message": "no GPU", "code": 500}}), 502, "no GPU"),
-    "a bad chunk": (streams(say("Hel"), then=sends(b"zz\r\n", then=silent)), 503, "broke"),
+    "a bad chunk": (streams(say("Hel"), then=sends(b"zz\r\n", then=silent)), 502, "not HTTP"),
 }
 HANDLERS = {name: handler for name, (handler, _, _) in (REFUSALS | BREAKS).items()} | {"slow": trickles}
 

@@ -26,17 +26,31 @@ class EventParser:
         Raises:
             EngineBroke: one event is larger than `MAX_EVENT`.
         """
-        if self._carriage_return or b"\r" in data:
-            data = self._line_feeds_only(data)
-        *events, self._rest = (self._rest + data).split(b"\n\n")
-        if len(self._rest) > MAX_EVENT:
-            raise EngineBroke("The engine sent an event of more than 16 MiB.")
-        return [payload for event in events if (payload := _payload(event)) is not None]
+        return payloads_of(self.whole(data))
 
     def end(self) -> list[bytes]:
         """Return what the stream ended with, if its last event had no blank line behind it."""
-        payload, self._rest = _payload(self._rest.rstrip(b"\n")), b""
-        return [] if payload is None else [payload]
+        return payloads_of(self.rest())
+
+    def whole(self, data: bytes) -> bytes:
+        """Take the next bytes and return the events that are complete now, each with a blank line; errors as with `feed`."""
+        if self._carriage_return or b"\r" in data:
+            data = self._line_feeds_only(data)
+        searched = max(0, len(self._rest) - 1)
+        if self._rest:
+            data = self._rest + data
+        end = data.rfind(b"\n\n", searched) + 2
+        if end < 2:
+            end = 0
+        self._rest = data[end:]
+        if len(self._rest) > MAX_EVENT:
+            raise EngineBroke("The engine sent an event of more than 16 MiB.")
+        return data[:end]
+
+    def rest(self) -> bytes:
+        """Return what the stream ended with, as an event with a blank line."""
+        rest, self._rest = self._rest.rstrip(b"\n"), b""
+        return rest + b"\n\n"
 
     def _line_feeds_only(self, data: bytes) -> bytes:
         # A lone CR ends a line too, so a CR at the end of a chunk waits for the next byte.
@@ -46,7 +60,13 @@ class EventParser:
         return (data[:-1] if self._carriage_return else data).replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
 
-def _payload(event: bytes) -> bytes | None:
+def payloads_of(events: bytes) -> list[bytes]:
+    """Return the payloads of whole events, in order."""
+    return [payload for event in events.split(b"\n\n") if (payload := payload_of(event)) is not None]
+
+
+def payload_of(event: bytes) -> bytes | None:
+    """Return the payload of one event, which ends before its blank line; None if it has none."""
     if event.startswith(b"data: ") and b"\n" not in event:  # every event of every server we know
         return event[6:]
     lines = [line[5:].removeprefix(b" ") for line in event.removeprefix(_BOM).split(b"\n") if line.startswith(b"data:")]

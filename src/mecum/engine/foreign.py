@@ -35,8 +35,8 @@ _PROMPT = re.compile(
 
 
 def refuse(status: int, body: bytes, headers: Mapping[str, str]) -> NoReturn:
-    """Raise what an HTTP answer other than 200 means."""
-    raise error_of(status, _error_object(body), retry_after=_seconds(headers.get("Retry-After", "")))
+    """Raise what an HTTP answer other than 200 means. Names of headers are in lower case."""
+    raise error_of(status, _error_object(body), retry_after=_seconds(headers.get("retry-after", "")))
 
 
 def error_of(status: int, error: Json, *, retry_after: int = 1) -> MecumError:
