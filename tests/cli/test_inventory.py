@@ -49,7 +49,7 @@ async def added(api: Api, folder: Path) -> list[Json | Failed]:
 
 async def to_send(api: Api, folder: Path, collection: str = "default") -> list[str]:
     found = await compare(api, [folder], files(folder), collection)
-    assert found.unchanged + len(found.send) == len(files(folder))
+    assert found.unchanged + len(found.unfinished) + len(found.send) == len(files(folder))
     return [file.path.name for file in found.send]
 
 

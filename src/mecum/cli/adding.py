@@ -93,9 +93,10 @@ class Adding:
         await self._connected.wait()  # from now on no news is missed
         found = await inventory.compare(api, self._gathered.roots, self._gathered.files, self._wish.collection)
         self._unchanged = found.unchanged
+        sizes = [document["size"] for document in found.unfinished] + [file.size for file in found.send]
+        self._tally.expect(len(sizes), sum(sizes))
         for document in found.unfinished:
             self._tally.mine(document)
-        self._tally.expect(len(found.send), sum(file.size for file in found.send))
         if self._piped is not None:
             self._tally.expect(1, os.fstat(self._piped.fileno()).st_size)
             file = Sendable(self._wish.name or "", self._piped)

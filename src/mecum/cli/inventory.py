@@ -27,7 +27,7 @@ _UNFINISHED: Final = frozenset({"queued", "processing", "searchable"})
 
 @dataclass(slots=True)
 class Compared:
-    """Files to send; documents that are unchanged, with those of them that are still worked on."""
+    """Files to send; how many the library has as they are; and documents that it has, and still works on."""
 
     send: list[FoundFile] = field(default_factory=list)
     unchanged: int = 0
@@ -83,9 +83,10 @@ async def compare(api: Api, roots: Sequence[Path], files: Sequence[FoundFile], c
         if has is None or has["state"] == "failed" or not await _is_same(file, has):
             found.send.append(file)
             continue
-        found.unchanged += 1
         if has["state"] in _UNFINISHED:
             found.unfinished.append(has)
+        else:
+            found.unchanged += 1
     return found
 
 
