@@ -22,6 +22,8 @@ from mecum.knowledge.compare import Mounts, Stopped, Unsettled, read
 from mecum.knowledge.folder import Entered, FoundFile, walk
 from mecum.knowledge.watch import LibraryTarget, Report, sync
 
+BORDER = b"From ada@example.org Tue Feb  3 09:12:00 2026\n"
+
 
 @pytest.fixture
 def root(tmp_path):
@@ -321,7 +323,7 @@ async def test_a_real_library_follows_a_folder_and_a_rename_embeds_nothing(root,
         {
             "harvest.md": "# Harvest\n\nThe apples were sweet.",
             "winter.pdf": files.pdf(["The winter was long."]),
-            "box.mbox": b"From x\n" + files.eml(number=1) + b"\nFrom x\n" + files.eml("Bring bread.", number=2),
+            "box.mbox": BORDER + files.eml(number=1) + b"\n" + BORDER + files.eml("Bring bread.", number=2),
         },
     )
     embedder = Counting()
@@ -349,6 +351,7 @@ async def test_a_real_library_follows_a_folder_and_a_rename_embeds_nothing(root,
         assert await library.passages(document.id, ANN) == passages
         assert str(root / "new winter.pdf") in await answers(library, "long winter")
 
+        assert str(root / "new box.mbox#2@example.org") in await answers(library, "bring bread")
         (root / "new box.mbox").unlink()
         assert numbers(await scan(root, target)) == (0, 0, 0, 1, 2)
         assert await paths(library) == [str(root / "new harvest.md"), str(root / "new winter.pdf")]
