@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from tests.api.server import Running, serving
+from tests.api.server import Running, serving, wait_until
 from tests.api.uploads import call
 from tests.api.whole import Whole, whole
 
@@ -44,5 +44,5 @@ def library(shared_library: Whole) -> Iterator[Whole]:
     """The shared library, empty; after the test nothing is on its way any more, and the store is sound."""
     call(shared_library, "POST", "/api/forget", {"all": True})
     yield shared_library
-    assert shared_library.leftovers() == []
+    wait_until(lambda: shared_library.leftovers() == [], 10)
     assert call(shared_library, "GET", "/api/verify").json()["data"] == {"faults": []}

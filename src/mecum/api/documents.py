@@ -16,7 +16,6 @@ from starlette.responses import Response
 from mecum.api import asked, query
 from mecum.api.asked import DocumentsBody, PathBody
 from mecum.api.bodies import STATES, answer, counts_body, document_body, passage_body, refused_body
-from mecum.api.disk import in_thread
 from mecum.api.download import FileAnswer
 from mecum.api.items import Item, add, written
 from mecum.api.labels import LONGEST, LONGEST_COLLECTION, attachment, label
@@ -153,7 +152,7 @@ class Documents:
         kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
         if kind == "application/json":
             body = await asked.read(request, DocumentsBody, self.settings)
-            return await in_thread(written, body.documents, self.library.temporary)
+            return await written(body.documents, self.library.temporary)
         if kind != "multipart/form-data":
             raise UnsupportedMediaType("Send files as multipart/form-data, or texts as application/json.")
         if request.headers.get("content-encoding", "identity").lower() != "identity":

@@ -59,19 +59,17 @@ def drop(items: Iterable[Item]) -> None:
         item.drop()
 
 
-def written(documents: Sequence[DocumentBody], temporary: Callable[[], Path]) -> list[Item]:
-    """Return texts as items, each in a file that `temporary` names. Blocks.
+async def written(documents: Sequence[DocumentBody], temporary: Callable[[], Path]) -> list[Item]:
+    """Return texts as items, each in a file that `temporary` names.
 
     Raises:
         StoreError: the disk is at fault; nothing is left.
     """
     items = [_item(document) for document in documents]
     try:
-        for item, document in zip(items, documents, strict=True):
-            if item.fault is None:
-                _write(item, document.text.encode("utf-8"), temporary())
-    except BaseException:  # whatever it was, nobody else removes them
-        drop(items)
+        await in_thread(_write_all, items, documents, temporary)
+    except BaseException:  # whoever or whatever ends it
+        await in_thread(drop, items)
         raise
     return items
 
@@ -141,6 +139,12 @@ def _bounded(metadata: Json) -> Json:
     if len(orjson.dumps(metadata)) > MAX_METADATA:
         raise InvalidRequest(f"metadata must not be larger than {MAX_METADATA // 1024} KiB.", param="metadata")
     return metadata
+
+
+def _write_all(items: Sequence[Item], documents: Sequence[DocumentBody], temporary: Callable[[], Path]) -> None:
+    for item, document in zip(items, documents, strict=True):
+        if item.fault is None:
+            _write(item, document.text.encode("utf-8"), temporary())
 
 
 def _write(item: Item, content: bytes, path: Path) -> None:

@@ -7,12 +7,12 @@ be cut; however its sending ends, nothing of it stays on our disk; forgetting ne
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import tarfile
-import tempfile
 import time
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
@@ -27,10 +27,12 @@ from mecum.api.disk import in_thread, open_file, translated
 from mecum.api.download import attached, pieces
 from mecum.api.leaving import gone, uncancelled, unless
 from mecum.api.middleware import asks_for_head
+from mecum.errors import Busy
 from mecum.knowledge.library import Library
 from mecum.settings.schema import ServerSettings
 from mecum.types import Principal
 
+COPIES: Final = 2  # at a time: each takes the room of the whole library
 KIND: Final = "application/x-tar"
 _PREFIX: Final = "backup-"  # of the folders of copies, before the process's id
 _END: Final = 2 * tarfile.BLOCKSIZE  # bytes of zeros at a tar's end
@@ -42,10 +44,11 @@ class Upkeep:
 
     library: Library
     settings: ServerSettings
+    copies: set[Path] = field(default_factory=set)  # those that are being sent
 
     async def backup(self) -> Response:
         """Send a copy of everything."""
-        return BackupAnswer(self.library)
+        return BackupAnswer(self.library, self.copies)
 
     async def verify(self) -> Response:
         """Say what is wrong with the store."""
@@ -61,9 +64,10 @@ class Upkeep:
 class BackupAnswer(Response):
     """A tar of a copy of the store, which is made for it and removed after it."""
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, copies: set[Path]) -> None:
         super().__init__()
         self._library = library
+        self._copies = copies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Make the copy and send it, unless the client leaves before."""
@@ -77,12 +81,17 @@ class BackupAnswer(Response):
             work.result()
 
     async def _work(self, send: Send) -> None:
-        folder = await in_thread(_folder, self._library.temporary().parent)
+        if len(self._copies) >= COPIES:
+            raise Busy("Copies are being made already. Try again when they are done.", retry_after=10)
+        folder = self._library.temporary().with_name(f"{_ours()}{secrets.token_hex(8)}")
+        self._copies.add(folder)
         try:
+            await in_thread(_make, folder)
             await uncancelled(self._library.backup(folder))
             await self._send(await in_thread(_files, folder), folder, send)
         finally:
             await in_thread(shutil.rmtree, folder, True)  # noqa: FBT003 # whatever is gone already
+            self._copies.discard(folder)
 
     async def _send(self, files: list[Path], folder: Path, send: Send) -> None:
         entries = [(file, await in_thread(_head, file, folder)) for file in files]
@@ -98,11 +107,11 @@ def _headers(size: int) -> list[tuple[bytes, bytes]]:
     return attached(f'attachment; filename="mecum-{time.strftime("%Y-%m-%d-%H%M")}.tar"', size, KIND)
 
 
-def _folder(beside: Path) -> Path:
-    """Return a new folder on the store's disk that only its owner may look into."""
-    _clear(beside)
+def _make(folder: Path) -> None:
+    """Make a new folder that only its owner may look into."""
+    _clear(folder.parent)
     with translated():
-        return Path(tempfile.mkdtemp(prefix=_ours(), dir=beside))
+        folder.mkdir(mode=0o700)
 
 
 def _clear(beside: Path) -> None:
