@@ -140,7 +140,7 @@ async def _checked(folder: Path) -> int:
     store = Sqlite(folder)
     await store.start()
     try:
-        faults = await store.check()
+        faults = await store.check(originals=True)
         if faults:
             raise StoreError(f"The backup is damaged, and the library is as it was. {plain(faults[0])}")
         return sum((await store.documents.counts(Principal().owner)).documents.values())

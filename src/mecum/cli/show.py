@@ -60,9 +60,7 @@ def write_file(name: str, flags: Mapping[str, Any], config: Path | None) -> None
         NotFound: there is no such document.
     """
     if sys.stdout.isatty():
-        raise InvalidRequest(
-            f"A file is not for a terminal. Write it into another: mecum show {one_line(name)} --file > FILE"
-        )
+        raise InvalidRequest("A file may steer a terminal. Write it into another one: mecum show … --file > FILE")
 
     async def work(api: Api) -> None:
         document = await find(api, name)

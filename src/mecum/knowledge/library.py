@@ -267,7 +267,7 @@ class Library:
 
     async def verify(self) -> tuple[str, ...]:
         """Return what is wrong with the store, a sentence each; nothing when all its invariants hold."""
-        return await self._store.check()
+        return await self._store.check(originals=True)
 
     async def backup(self, folder: Path) -> None:
         """Write a copy that opens as a store into a folder that exists, while others read and write."""

@@ -264,8 +264,11 @@ class Store(Protocol):
         """Finish what was begun, and close."""
         ...
 
-    async def check(self) -> tuple[str, ...]:
-        """Return what is wrong with the store, a sentence each; nothing when all its invariants hold."""
+    async def check(self, *, originals: bool = False) -> tuple[str, ...]:
+        """Return what is wrong with the store, a sentence each; nothing when all its invariants hold.
+
+        With `originals` each document must have one, which holds where every document was put with its content.
+        """
         ...
 
     async def backup(self, folder: Path) -> None:

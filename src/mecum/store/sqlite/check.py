@@ -48,8 +48,8 @@ _RULES: Final = {
 }
 
 
-def faults(db: apsw.Connection, files: Files) -> tuple[str, ...]:
-    """Return what is wrong, a sentence each; nothing when all is well."""
+def faults(db: apsw.Connection, files: Files, *, originals: bool) -> tuple[str, ...]:
+    """Return what is wrong, a sentence each; nothing when all is well. With `originals` each document must have one."""
     # FTS5's own check trusts what this connection remembers of the index; a query makes it look at the index anew.
     rows(db, "SELECT rowid FROM keywords WHERE keywords MATCH 'x' LIMIT 1")
     found = [f"SQLite: {line}" for (line,) in rows(db, "PRAGMA integrity_check") if line != "ok"]
@@ -59,7 +59,10 @@ def faults(db: apsw.Connection, files: Files) -> tuple[str, ...]:
     for name, sql in _RULES.items():
         if number := value(db, sql):
             found.append(f"{number} {name}")
-    named = {content for (content,) in rows(db, "SELECT DISTINCT content_hash FROM documents")}
-    if orphans := set(files.all()) - named:
+    there = set(files.all())
+    if orphans := there - {content for (content,) in rows(db, "SELECT DISTINCT content_hash FROM documents")}:
         found.append(f"{len(orphans)} originals without a document")
+    needed = {content for (content,) in rows(db, "SELECT DISTINCT content_hash FROM documents WHERE parent IS NULL")}
+    if originals and (lost := needed - there):
+        found.append(f"{len(lost)} originals are missing")
     return tuple(found)

@@ -54,9 +54,9 @@ class Sqlite:
         """Finish what was begun, and close."""
         await asyncio.to_thread(self._database.close)
 
-    async def check(self) -> tuple[str, ...]:
+    async def check(self, *, originals: bool = False) -> tuple[str, ...]:
         """Return what is wrong with the store, a sentence each."""
-        return await self._database.read(lambda db: faults(db, self.files))
+        return await self._database.read(lambda db: faults(db, self.files, originals=originals))
 
     async def backup(self, folder: Path) -> None:
         """Write a copy that opens as a store into a folder that exists, while others read and write."""
