@@ -90,7 +90,13 @@ class BackupAnswer(Response):
             await uncancelled(self._library.backup(folder))
             await self._send(await in_thread(_files, folder), folder, send)
         finally:
+            await self._remove(folder)
+        await send({"type": "http.response.body", "body": bytes(_END)})  # last: who has seen it finds nothing left
+
+    async def _remove(self, folder: Path) -> None:
+        try:
             await in_thread(shutil.rmtree, folder, True)  # noqa: FBT003 # whatever is gone already
+        finally:
             self._copies.discard(folder)
 
     async def _send(self, files: list[Path], folder: Path, send: Send) -> None:
@@ -100,7 +106,6 @@ class BackupAnswer(Response):
         for file, (head, info) in entries:
             async for piece in _entry(file, head, info):
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
-        await send({"type": "http.response.body", "body": bytes(_END)})
 
 
 def _headers(size: int) -> list[tuple[bytes, bytes]]:
