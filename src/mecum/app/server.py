@@ -24,6 +24,7 @@ from typing import Any, cast
 
 import psutil
 
+from mecum.app import garbage
 from mecum.app.build import App, build
 from mecum.app.home import Home
 from mecum.app.listen import Listening, listening
@@ -83,6 +84,7 @@ async def serve(app: App, sockets: tuple[socket.socket, ...], stop: asyncio.Even
         serving = asyncio.create_task(web.serve(sockets=list(sockets)), name="web")
         held.push_async_callback(_ended, web, serving)
         await _done(_loaded(app.engine, began), stopped, serving)
+        garbage.settle()
         await asyncio.wait([stopped, serving], return_when=asyncio.FIRST_COMPLETED)
         await _drain(app)
     log.info("stopped")
