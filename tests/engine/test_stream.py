@@ -94,8 +94,9 @@ def test_byte_by_byte(answer: bytes) -> None:
 
 def test_like_events_are_read_at_once() -> None:
     stream = Stream()
-    assert stream.feed(event(say("a"))) == [Delta("a")]
+    assert stream.feed(event(say("a")) + event(say("b"))) == [Delta("a"), Delta("b")]
     pattern = stream._pattern
+    assert pattern
     run = b"".join(event(say(str(number))) for number in range(1000))
     assert stream.feed(run + event(chunk({}, "stop")) + event(b"[DONE]")) == [
         *(Delta(str(number)) for number in range(1000)),

@@ -17,7 +17,7 @@ import orjson
 
 from mecum.engine.foreign import stream_error
 from mecum.errors import EngineBroke, MecumError
-from mecum.types import Delta, FinishReason, Json, Message, Prompt, Usage
+from mecum.types import Delta, FinishReason, Json, Message, Prompt, Sampling, Usage
 
 T = TypeVar("T")
 DONE: Final = b"[DONE]"
@@ -29,15 +29,12 @@ _FINISH: Final[dict[str, FinishReason]] = {
     "content_filter": "content_filter",
 }
 _BROKEN: Final = ("error", "abort")  # vLLM's words for an answer that it gave up
+_SAMPLING: Final = tuple((option.name, option.default) for option in dataclasses.fields(Sampling))
 
 
 def encode(prompt: Prompt) -> Json:
     """Return the body of a streaming chat request. What the prompt leaves open is left out."""
-    sampling = {
-        option.name: value
-        for option in dataclasses.fields(prompt.sampling)
-        if (value := getattr(prompt.sampling, option.name)) != option.default
-    }
+    sampling = {name: value for name, usual in _SAMPLING if (value := getattr(prompt.sampling, name)) != usual}
     return {
         "model": prompt.model,
         "messages": [encode_message(message) for message in prompt.messages],

@@ -65,6 +65,8 @@ class Connection:
 
     async def count(self, prompt: Prompt) -> int | None:
         """Return the prompt's tokens with the model's template, or None where the server has no route for that."""
+        if not self._counters:
+            return None
         body = {name: value for name, value in encode(prompt).items() if name in ("model", "messages", "tools")}
         for path, field in tuple(self._counters.items()):
             try:

@@ -49,18 +49,20 @@ class Pattern:
         """Return the texts of all events at the beginning of `events` (whole ones) that fit, and the rest."""
         if not events.startswith(self.head):
             return [], events
-        before, behind = len(self.head), 2 - len(self.tail)
+        before, behind = len(self.head), -len(self.tail)
+        if events.endswith(self.tail) and b"\n" not in events[before:behind]:
+            texts = _strings([events[before:behind]])  # it is one event
+            return (texts, b"") if texts else ([], events)
         lines = events.split(b"\n")[:-1:2]  # every second one is empty, if all is as it should be
-        strings = [line[before:behind] for line in lines]
+        strings = [line[before : behind + 2] for line in lines]
         run = self._join(strings)
         if run != events:
-            fitting = takewhile(self._fits, lines)
-            strings = [line[before:behind] for line in fitting]
+            strings = [line[before : behind + 2] for line in takewhile(self._fits, lines)]
             run = self._join(strings)
             if not events.startswith(run):
                 return [], events
         texts = _strings(strings)
-        return ([], events) if texts is None else (texts, events[len(run) :])
+        return (texts, events[len(run) :]) if texts else ([], events)
 
     def _join(self, strings: list[bytes]) -> bytes:
         return self.head + (self.tail + self.head).join(strings) + self.tail
@@ -71,13 +73,13 @@ class Pattern:
         )
 
 
-def _strings(strings: list[bytes]) -> list[str] | None:
-    """Return what these strings of JSON say, None unless each is exactly one.
+def _strings(strings: list[bytes]) -> list[str]:
+    """Return what these strings of JSON say; nothing unless each is exactly one.
 
     They are read as one array. No string of JSON holds a line end, so none can begin in one of them and end in another.
     """
     try:
         texts = orjson.loads(b"[" + b",\n".join(strings) + b"]")
     except orjson.JSONDecodeError:
-        return None
-    return texts if len(texts) == len(strings) and set(map(type, texts)) == {str} else None
+        return []
+    return texts if len(texts) == len(strings) and set(map(type, texts)) == {str} else []

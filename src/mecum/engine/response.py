@@ -161,14 +161,20 @@ class Response(asyncio.Protocol):
             return
         self._heard = self._now()
         try:
-            self._parse(data)
+            if self.status:
+                self._parser.feed_data(data)
+            else:
+                self._parse_head(data)
         except (HttpParserError, HttpParserUpgrade):
             if not self._whole:
                 self.fail(EngineBroke("The engine sent an answer that is not HTTP."))
         if self._whole:
             self.close()
+        self._unread += len(data)
+        if self._unread > HIGH or not self._body:
+            self._bound(len(data))
         else:
-            self._weigh(len(data))
+            self._barren = 0
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -177,17 +183,14 @@ class Response(asyncio.Protocol):
             self._whole = True
         self.fail(EngineDown("The connection to the engine broke."))
 
-    def _parse(self, data: bytes) -> None:
-        if not self.status:
-            room = MAX_HEAD - self._barren
-            self._parser.feed_data(data[:room])
-            data = data[room:]
-        if data and self.status:
-            self._parser.feed_data(data)
+    def _parse_head(self, data: bytes) -> None:
+        room = MAX_HEAD - self._barren
+        self._parser.feed_data(data[:room])
+        if self.status and len(data) > room:
+            self._parser.feed_data(data[room:])
 
-    def _weigh(self, size: int) -> None:
+    def _bound(self, size: int) -> None:
         """Bound what is kept: by us for the reader, by the parser of headers and trailers."""
-        self._unread += size
         self._barren = 0 if self._body else self._barren + size
         if self._barren > MAX_HEAD:
             self.fail(EngineBroke("The engine sent an answer with headers of more than 64 KiB."))

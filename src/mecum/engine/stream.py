@@ -6,6 +6,9 @@ fault is passed on before it is raised (`tests/engine/test_stream.py`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from functools import partial
+from itertools import repeat
 from typing import Final
 
 from mecum.engine.codec import Decoder
@@ -14,8 +17,11 @@ from mecum.engine.repeats import Pattern
 from mecum.errors import MecumError
 from mecum.types import Delta
 
-TURNS: Final = 4  # runs of like events that are looked for in what one read brought
+TURNS: Final = 6  # runs of like events that are looked for in what one read brought
 PATIENCE: Final = 8  # patterns made in a row that fitted nothing: then a server's events are taken to differ
+
+_new_delta: Final = partial(tuple.__new__, Delta)
+_nothing_else: Final = tuple(map(repeat, Delta()[1:]))
 
 
 class Stream:
@@ -28,6 +34,7 @@ class Stream:
         self._decoder = Decoder(choices)
         self._pattern: Pattern | None = None
         self._patience = PATIENCE if choices == 1 else 0  # the texts of several choices take turns
+        self._text_before = False  # an answer of one text needs no pattern
 
     @property
     def fingerprint(self) -> str | None:
@@ -63,7 +70,7 @@ class Stream:
         for _ in range(TURNS if self._patience else 0):
             if self._pattern:
                 texts, events = self._pattern.read(events)
-                deltas += map(Delta, filter(None, texts))
+                deltas += _deltas(texts)
                 self._patience = PATIENCE if texts else self._patience
             if not events:
                 return
@@ -78,6 +85,14 @@ class Stream:
             return
         found = self._decoder.feed([payload])
         deltas += found
-        if len(found) == 1 and found[0].content and found[0] == Delta(found[0].content) and self._patience:
+        if len(found) != 1 or not found[0].content or found[0] != Delta(found[0].content):
+            return
+        if self._text_before and self._patience:
             self._patience -= 1
             self._pattern = Pattern.of(event)
+        self._text_before = True
+
+
+def _deltas(texts: Iterable[str]) -> Iterator[Delta]:
+    """Return the deltas of texts; an empty one says nothing. `Delta(text)` would run Python code for each."""
+    return map(_new_delta, zip(filter(None, texts), *_nothing_else, strict=False))
