@@ -105,6 +105,19 @@ def test_a_batch_is_one_write_of_many_events() -> None:
     assert _frames().batch([]) == b""
 
 
+TEXT_OR_OTHER = st.one_of(
+    st.text().map(Delta),
+    st.sampled_from(['",\n  "', "\u2028", "\u0085“", ""]).map(Delta),
+    st.sampled_from([Delta("a", 1), Delta("a", reasoning="b"), Delta("a", logprobs={"content": []}), Delta(), USAGE]),
+)
+
+
+@given(st.lists(TEXT_OR_OTHER))
+def test_a_batch_is_its_events_in_a_row(deltas: list[Delta]) -> None:
+    together, one_by_one = _frames(choices=2), _frames(choices=2)
+    assert together.batch(deltas) == b"".join(one_by_one.batch([delta]) for delta in deltas)
+
+
 def test_signs_of_life_are_no_events() -> None:
     assert _frames().batch([Delta(), Delta(content=""), USAGE]) == b""
 

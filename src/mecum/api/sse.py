@@ -51,6 +51,10 @@ class Frames:
         """Return the events of a batch, as one piece of bytes to send."""
         if self._citing:
             self._citing.add(deltas)
+        if len(deltas) > 1 and (texts := _texts(deltas)):
+            # One to a line: no string of JSON holds a line end, so what stands between two of them is known.
+            lines = _one_line(orjson.dumps(texts, option=orjson.OPT_INDENT_2)[4:-2])
+            return self._text + lines.replace(b",\n  ", _TEXT_END + self._text) + _TEXT_END
         return b"".join([self._frame(delta) for delta in deltas])
 
     def last(self) -> bytes:
@@ -232,9 +236,18 @@ def _fold_call(calls: dict[int, Json], piece: Json) -> None:
         calls[piece["index"]]["function"]["arguments"] += function.get("arguments", "")
 
 
+def _texts(deltas: Sequence[Delta]) -> tuple[str, ...] | None:
+    """Return the texts of deltas that are nothing else, None if any of them is."""
+    contents, *others = zip(*deltas, strict=True)
+    return contents if all(contents) and not any(map(any, others)) else None
+
+
 def _line(value: object) -> bytes:
     """Return JSON on one line, also for readers that take Unicode's own line ends for such (Python's `splitlines`)."""
-    text = orjson.dumps(value)
+    return _one_line(orjson.dumps(value))
+
+
+def _one_line(text: bytes) -> bytes:
     if b"\xe2\x80" in text or b"\xc2\x85" in text:
         for end, escape in _LINE_ENDS:
             text = text.replace(end, escape)
