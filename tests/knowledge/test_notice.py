@@ -64,7 +64,7 @@ async def test_changes_deletions_and_renames_are_told(tmp_path, watching):
         assert await bell.rings()
         while await bell.rings(0.5):  # what belongs to the same change
             pass
-    assert (notice.works, notice.stale) == (True, False)
+    assert (notice.refused, notice.stale) == (None, False)
     assert notice.watches([tmp_path / "sub", tmp_path])
     assert not notice.watches([tmp_path])
 
@@ -99,13 +99,13 @@ async def test_a_folder_that_is_replaced_is_not_watched_any_more(tmp_path, watch
         assert not notice.watches([root, root / "sub"])
     notice, bell = await watching(root, root / "none")
     assert await bell.rings()
-    assert (notice.works, notice.stale) == (True, True)
+    assert (notice.refused, notice.stale) == (None, True)
 
 
 async def test_more_folders_than_can_be_watched(tmp_path, watching, monkeypatch):
     monkeypatch.setattr(noticing, "_MOST", 0)
     notice, bell = await watching(tmp_path)
-    assert not notice.works
+    assert notice.refused
     assert await bell.rings()
 
 
@@ -132,7 +132,7 @@ async def test_a_system_that_refuses(watching):
         finally:
             for handle in taken:
                 os.close(handle)
-        assert not notice.works
+        assert notice.refused
         assert await bell.rings()
 
 

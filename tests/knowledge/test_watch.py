@@ -141,10 +141,11 @@ async def test_where_the_system_tells_nothing_it_looks_by_itself(root, shelf, mo
     monkeypatch.setattr(noticing, "_MOST", 0)
     write(root, {"a.md": "x"})
     async with watched(root, target=shelf, poll=0.3):
-        await until(lambda: len(shelf.documents) == 1)
-        write(root, {"b.md": "x"})
+        await until(lambda: "looked at again and again" in caplog.text)
+        write(root, {"new/b.md": "x"})
         await until(lambda: len(shelf.documents) == 2)
-    assert caplog.text.count("looked at every few seconds") == 1
+        await asyncio.sleep(1)
+    assert caplog.text.count("looked at again and again") == 1
 
 
 async def test_a_regular_look_finds_what_the_system_did_not_tell(root, shelf):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import sys
 import threading
@@ -27,18 +26,16 @@ _ENDING: Final = 1.0  # seconds
 # Linux watches folder by folder, and would follow links; elsewhere a folder is watched with all that is in it.
 _RECURSIVE: Final = sys.platform != "linux"
 
-log = logging.getLogger(__name__)
-
 
 class Notice:
     """Watches folders until it is closed, and calls `changed` in the event loop.
 
-    `works` is False when the system refuses: then somebody has to look from time to time. `stale` is True when one of the
+    `refused` is why the system tells nothing: then somebody has to look from time to time. `stale` is True when one of the
     folders is not the one any more that is watched.
     """
 
     def __init__(self, folders: Collection[Path], changed: Callable[[], None]) -> None:
-        self.works = True
+        self.refused: str | None = None
         self.stale = False
         self._folders = frozenset(map(str, folders))
         self._changed = changed
@@ -55,7 +52,7 @@ class Notice:
         if _RECURSIVE:
             ordered = ordered[:1]  # the root sorts before what is in it
         if len(ordered) > _MOST:
-            self._refused("there are too many folders")
+            self._refuse("there are too many folders")
             return
         for start in range(0, len(ordered), _GROUP):
             await self._begin(ordered[start : start + _GROUP])
@@ -87,7 +84,7 @@ class Notice:
             except FileNotFoundError:
                 tell(self._noticed, self._folders)
             except (OSError, RuntimeError) as error:
-                tell(self._refused, str(error))
+                tell(self._refuse, str(error))
             finally:
                 tell(begun.set)
                 tell(ended.set)
@@ -106,8 +103,7 @@ class Notice:
             self.stale = self.stale or not self._folders.isdisjoint(paths)
             self._changed()
 
-    def _refused(self, reason: str) -> None:
-        if self.works and not self._stop.is_set():
-            self.works = False
-            log.warning("the system does not say when files change; they are looked at every few seconds: %s", reason)
+    def _refuse(self, reason: str) -> None:
+        if not self._stop.is_set():
+            self.refused = self.refused or reason
             self._changed()

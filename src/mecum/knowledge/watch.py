@@ -95,6 +95,7 @@ class _Follower:
         self._last = Report()
         self._failures = 0
         self._unsettled = SETTLED
+        self._alone = False  # the system tells nothing
 
     async def run(self) -> None:
         """Look, wait for a reason to look again, and so on."""
@@ -117,10 +118,11 @@ class _Follower:
                 patience=_PATIENCE,
             )
             self._tell(report)
+            seconds = await self._next(report)
         except Exception as error:  # noqa: BLE001 -- the loop of a worker: whatever fails is tried again
             return self._failed(error)
         self._failures = 0
-        return await self._next(report)
+        return seconds
 
     async def _next(self, report: Report) -> float:
         if report.missing:
@@ -131,7 +133,11 @@ class _Follower:
         self._unsettled = min(2 * self._unsettled, _UNSETTLED) if report.later else SETTLED / 2
         if report.later:
             return self._unsettled
-        return self._full if self._notice and self._notice.works else max(self._poll, 10 * report.seconds)
+        reason = self._notice.refused if self._notice else None
+        if reason and not self._alone:
+            log.warning("the system does not say when files in a folder change; it is looked at again and again: %s", reason)
+        self._alone = bool(reason)
+        return max(self._poll, 10 * report.seconds) if reason else self._full
 
     async def _attend(self, folders: Sequence[Path]) -> bool:
         """Have these folders watched. Returns whether they were not until now, so that something may have been missed."""
@@ -162,10 +168,11 @@ class _Follower:
             counts = {name: getattr(report, name) for name in ("added", "changed", "renamed", "removed")}
             log.info("the library follows a folder", extra={"folder": str(self._root)} | counts)
         if report.missing and not before.missing:
-            log.warning("a folder is not there; its documents stay, and it is waited for", extra={"folder": str(self._root)})
+            extra = {"folder": str(self._root)}
+            log.warning("a folder is not there, or empty; its documents stay, and it is waited for", extra=extra)
         if report.unreadable > before.unreadable:
-            extra = {"folder": str(self._root), "files": report.unreadable}
-            log.warning("files in a folder cannot be read; what the library knows of them stays", extra=extra)
+            unread = {"folder": str(self._root), "files": report.unreadable}
+            log.warning("files in a folder cannot be read; what the library knows of them stays", extra=unread)
         if report.did or report.missing != before.missing:
             self._told(self._root, report)
 
