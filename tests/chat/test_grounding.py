@@ -37,9 +37,12 @@ def test_a_passage_is_shown_with_its_place() -> None:
     text = block(
         passage("One.\nTwo.", 1, title="Notes", page=4, heading="Results", date=may),
         passage("Three.", 2, title="", path="/home/ann/mail.eml", date=1e20),
+        passage("Four.", 3, title="Ada", heading="Ada"),
     )
-    mark = fence_mark("Who wrote it?", [passage("One.\nTwo.", 1), passage("Three.", 2)], SECRET)
-    passages = "[1] Notes, page 4, § Results, 2019-05-04\n> One.\n> Two.\n\n[2] /home/ann/mail.eml\n> Three."
+    mark = fence_mark("Who wrote it?", [passage("One.\nTwo.", 1), passage("Three.", 2), passage("Four.", 3)], SECRET)
+    passages = (
+        "[1] Notes, page 4, § Results, 2019-05-04\n> One.\n> Two.\n\n[2] /home/ann/mail.eml\n> Three.\n\n[3] Ada\n> Four."
+    )
     assert f"\n\n{mark}\n{passages}\n{mark}\n\n" in text
 
 
