@@ -8,13 +8,17 @@
     │   ├── UnsupportedMediaType  the body is of a kind that is not read here
     │   ├── BodyTooLarge          the body is larger than the limit
     │   └── BodyTooSlow           the body did not arrive in time
+    ├── Unauthorized              the request needs a key, and came with none that is good
     ├── Refused                   the request may not pass, whatever it says (Host, Origin)
+    │   └── ScopeMissing          its key is good, but not for this
     ├── NotFound                  a thing that the request names does not exist
     │   ├── ModelNotFound
     │   ├── RoleNotFound
-    │   └── DocumentNotFound
+    │   ├── DocumentNotFound
+    │   └── KeyNotFound
     ├── Busy                      not now, but later: `retry_after` seconds
     │   ├── QueueFull             too many requests wait already
+    │   ├── RateLimited           its key has asked as often, or asks as much at once, as it may
     │   ├── QueueTimeout          waited its turn for too long
     │   ├── ModelLoading          the engine is not ready and did not become so in time
     │   ├── EmbedderNotReady      there is no embedder, or it does not run
@@ -106,10 +110,27 @@ class BodyTooSlow(InvalidRequest):
     code = "body_too_slow"
 
 
+class Unauthorized(MecumError):
+    """The request needs a key, and came with none that is good. `reason` (a word) and `key_id` are for the audit log."""
+
+    code = "invalid_api_key"
+
+    def __init__(self, message: str, *, reason: str = "unknown", key_id: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.key_id = key_id
+
+
 class Refused(MecumError):
     """The request may not pass, whatever it says: its Host or Origin is not one of ours."""
 
     code = "forbidden"
+
+
+class ScopeMissing(Refused):
+    """Its key is good, but not for this."""
+
+    code = "insufficient_scope"
 
 
 class NotFound(MecumError):
@@ -136,6 +157,12 @@ class DocumentNotFound(NotFound):
     code = "document_not_found"
 
 
+class KeyNotFound(NotFound):
+    """There is no API key of that id."""
+
+    code = "key_not_found"
+
+
 class Busy(MecumError):
     """Not now, but later."""
 
@@ -150,6 +177,12 @@ class QueueFull(Busy):
     """Too many requests wait already."""
 
     code = "queue_full"
+
+
+class RateLimited(Busy):
+    """Its key has asked as often, or asks as much at once, as it may."""
+
+    code = "rate_limit_exceeded"
 
 
 class QueueTimeout(Busy):

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_args
 
 Json = dict[str, Any]
 FinishReason = Literal["stop", "length", "tool_calls", "content_filter"]
+Scope = Literal["chat", "documents", "admin"]
+SCOPES: Final[tuple[Scope, ...]] = get_args(Scope)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +59,15 @@ class Sampling:
 class Prompt:
     """What an engine is asked: the messages as the model shall see them, and how to generate.
 
-    `cache` False asks for an answer that does not depend on what the engine computed before (a reproducible one).
+    `cache` False asks for an answer that does not depend on what the engine computed before (a reproducible one). `owner` is
+    whose prompt it is: what the engine keeps of it helps no other owner's.
     """
 
     model: str
     messages: tuple[Message, ...]
     sampling: Sampling
     cache: bool = True
+    owner: str = "local"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +114,14 @@ class Role:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. Without keys everybody on this machine is the owner `local`."""
+    """Who asks, and what for they may ask. Without keys everybody on this machine is the owner `local`.
+
+    `key_id` is the key they came with; None: they came from this machine, without one or with the token of `run.json`.
+    """
 
     owner: str = "local"
+    scopes: frozenset[Scope] = frozenset(SCOPES)
+    key_id: str | None = None
 
 
 SearchMode = Literal["hybrid", "keyword", "vector"]

@@ -40,10 +40,12 @@ TABLE: Mapping[type[errors.MecumError], Row] = {
     errors.UnsupportedMediaType: Row(415, "invalid_request_error"),
     errors.BodyTooLarge: Row(413, "invalid_request_error", close=True),
     errors.BodyTooSlow: Row(400, "invalid_request_error", close=True),
+    errors.Unauthorized: Row(401, "invalid_request_error", close=True),
     errors.Refused: Row(403, "permission_error"),
     errors.NotFound: Row(404, "invalid_request_error"),
     errors.Busy: Row(503, "server_error"),
     errors.QueueFull: Row(429, "rate_limit_error"),
+    errors.RateLimited: Row(429, "rate_limit_error"),
     errors.EngineError: Row(502, "server_error"),
     errors.EngineDown: Row(503, "server_error"),
     errors.EngineRefused: Row(502, "server_error", retry=False),
@@ -122,7 +124,7 @@ def _allow(request: Request) -> dict[str, str]:
 
 
 def _headers(error: errors.MecumError, row: Row) -> dict[str, str]:
-    headers: dict[str, str] = {}
+    headers = {"WWW-Authenticate": "Bearer"} if row.status == 401 else {}
     retry_after = getattr(error, "retry_after", None)
     if retry_after is not None and row.retry is not False:
         headers["Retry-After"] = str(retry_after)

@@ -23,12 +23,13 @@ Responses = dict[int | str, dict[str, Any]]
 
 STATUSES: Mapping[int, str] = {
     400: "The request is at fault: `error.param` names the field",
-    403: "The Host or the Origin is not one of ours",
+    401: "The key is missing, or not a good one",
+    403: "The Host or the Origin is not one of ours, or the key is not for this",
     404: "The model, the role or the URL does not exist",
     405: "The URL does not answer this method",
     413: "The body is too large",
     415: "The body is not plain `application/json`",
-    429: "Too many requests wait already",
+    429: "Too many requests wait already, or the key's limit is reached",
     500: "Something went wrong inside mecum: its log has the details under the answer's `x-request-id`",
     502: "The engine broke off, or refuses us",
     503: "Not now: the model loads, the engine is down, or the server is shutting down",

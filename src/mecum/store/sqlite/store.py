@@ -13,11 +13,13 @@ from pathlib import Path
 import apsw
 
 from mecum.errors import StoreError, StoreStartError
+from mecum.store.sqlite.audit import SqliteAudit
 from mecum.store.sqlite.check import faults
 from mecum.store.sqlite.database import Database, merge, truncate
 from mecum.store.sqlite.documents import SqliteDocuments
 from mecum.store.sqlite.faults import translated
 from mecum.store.sqlite.files import Files
+from mecum.store.sqlite.keys import SqliteKeys
 from mecum.store.sqlite.keywords import SqliteKeywords
 from mecum.store.sqlite.roles import SqliteRoles
 from mecum.store.sqlite.vectors import SqliteVectors
@@ -36,6 +38,8 @@ class Sqlite:
         self.keywords = SqliteKeywords(self._database)
         self.vectors = SqliteVectors(self._database)
         self.roles = SqliteRoles(self._database)
+        self.keys = SqliteKeys(self._database)
+        self.audit = SqliteAudit(self._database)
 
     async def start(self) -> None:
         """Open, bring the schema up to date, and clear away what a kill left behind.

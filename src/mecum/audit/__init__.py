@@ -1,0 +1,1 @@
+"""Who did what, and when: `log` writes it down and reads it back."""
