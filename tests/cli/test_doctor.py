@@ -21,9 +21,10 @@ from mecum.app.home import Home
 from mecum.cli import checkup
 from mecum.cli.checkup import Finding
 from mecum.cli.doctor import examine
+from mecum.engine.embedder import local, weights
 from mecum.errors import MecumError
 
-WHATS = ["machine", "settings", "data", "disk", "lock", "port", "model", "memory", "llama.cpp"]
+WHATS = ["machine", "settings", "data", "disk", "lock", "port", "library", "embedder", "model", "memory", "llama.cpp"]
 
 
 @pytest.fixture(autouse=True)
@@ -193,6 +194,47 @@ def test_what_the_server_says_of_itself(status, restarts, level):
 def test_a_server_that_does_not_answer_is_told():
     (finding,) = checkup.server(None, "It does not answer.")
     assert (finding.level, finding.found) == ("fail", "It does not answer.")
+
+
+# The library
+
+
+async def test_the_library_is_told_and_nothing_of_it_changed(tmp_path):
+    home = tmp_path / "home"
+    (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.4 broken")
+    mecum("add", "--home", home, tmp_path / "bad.pdf", MECUM_LIBRARY_EMBEDDER="scripted")
+    before = {path: path.read_bytes() for path in home.rglob("*") if path.is_file()}
+    finding = await find(home, "library", engine_scripted=True)
+    assert (finding.level, finding.found) == ("warn", "1 document (1 failed), 0 passages.")
+    assert "--state failed" in finding.fix
+    assert {path: path.read_bytes() for path in home.rglob("*") if path.is_file()} == before
+
+
+async def test_a_library_that_cannot_be_read_is_told(tmp_path):
+    (tmp_path / "mecum.db").write_bytes(b"nonsense" * 100)
+    finding = await find(tmp_path, "library", engine_scripted=True)
+    assert finding.level == "fail"
+    assert "mecum restore" in finding.fix
+
+
+@pytest.mark.parametrize(
+    ("content", "level", "fix"), [(None, "warn", "mecum pull starter"), (b"no weights", "fail", "mecum pull starter")]
+)
+async def test_an_embedder_that_is_not_well_is_told(tmp_path, monkeypatch, content, level, fix):
+    monkeypatch.setattr(local, "PACKAGE", "no_such_package")
+    if content is not None:
+        (tmp_path / "models").mkdir()
+        (tmp_path / "models" / weights.FILE).write_bytes(content)
+    finding = await find(tmp_path, "embedder", engine_scripted=True)
+    assert (finding.level, fix in finding.fix) == (level, True)
+
+
+async def test_a_running_server_is_asked_for_its_library(tmp_path):
+    with serving(tmp_path, "--demo", env={"MECUM_LIBRARY_EMBEDDER": "none"}):
+        asked = {"engine_scripted": True}
+        assert (await find(tmp_path, "library", **asked)).found == "no documents yet"
+        finding = await find(tmp_path, "embedder", **asked)
+    assert (finding.level, finding.found) == ("warn", "There is no embedder.")
 
 
 # The engine

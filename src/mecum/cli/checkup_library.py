@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 
 from mecum.app.home import Running
 from mecum.cli import words
-from mecum.cli.checkup import Finding, failed
+from mecum.cli.checkup import Finding
 from mecum.cli.status import counts_of
 from mecum.engine.embedder import local, weights
 from mecum.errors import MecumError
@@ -32,7 +32,7 @@ async def library(settings: Settings, running: Running | None) -> AsyncIterator[
         documents = counts.documents if counts else {}
         yield _documents(documents, counts.passages if counts else 0, counts.without_vector if counts else 0)
     except MecumError as error:
-        yield failed("library", error, _RESTORE)
+        yield Finding("library", "fail", error.message, _RESTORE)
     yield _embedder(settings)
 
 
@@ -45,8 +45,9 @@ async def _of_server(server: Running) -> Iterator[Finding]:
     if embedder["state"] == "ready":
         found.append(Finding("embedder", "ok", embedder["identity"]))
     else:
-        reason, _, fix = str(embedder["reason"] or "It does not run.").rpartition(". ")
-        found.append(Finding("embedder", "warn", f"{reason.rstrip('.')}.", fix or _PULL))
+        reason = str(embedder["reason"] or "It does not run.")
+        known, _, fix = reason.rpartition(". ")  # what to do stands last
+        found.append(Finding("embedder", "warn", f"{known}." if known else reason, fix if known else _PULL))
     return iter(found)
 
 
