@@ -86,81 +86,91 @@ class Running:
 
 @contextmanager
 def serving(**options: Any) -> Iterator[Running]:
-    """Serve the API in a thread with a loop of its own, on a data directory of its own (`_serving` has the options).
+    """Serve the API in a thread with a loop of its own, on a data directory of its own (`_Web` has the options).
 
     Documents that are added here stay as they are: what reads them is started from the main thread alone. Where they shall
-    be read, `tests.clients.server` runs the whole program.
+    be read, `tests.api.whole` runs the program.
     """
-    with tempfile.TemporaryDirectory() as home, _serving(Path(home), **options) as running:
-        yield running
-
-
-@contextmanager
-def _serving(
-    home: Path,
-    *,
-    slots: int = 4,
-    waiting: int = 64,
-    queue_timeout: float = 30,
-    send_buffer: int | None = None,
-    max_upload_mb: float = 1,
-    **settings: Any,
-) -> Iterator[Running]:
-    """Serve with these settings of the server. `send_buffer` bounds what the kernel holds for a slow client, in bytes."""
-    engine, gate = Recording(slots=slots), Gate()
-    queue = Queue(lambda: slots, waiting=waiting, timeout=queue_timeout)
-    store = Sqlite(home)
-    library = Library(store, ScriptedEmbedder())
-    chat = Chat(
-        engine=engine, queue=queue, roles=NoRoles(), library=library, gate=gate, ready_timeout=5, secret=b"of the tests"
-    )
-    server_settings = ServerSettings(**settings)
-    app = create_api(
-        chat=chat,
-        engine=engine,
-        gate=gate,
-        queue=queue,
-        library=library,
-        roles=StoredRoles(store.roles),
-        settings=server_settings,
-        documents=LibrarySettings(max_upload_mb=max_upload_mb),
-    )
-    config = uvicorn.Config(
-        app,
-        http=cast("type[asyncio.Protocol]", protocol_factory(server_settings.head_timeout)),
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
-    running: list[Running] = []
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        if send_buffer:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
-
-        async def serve() -> None:
-            await engine.start()
-            await library.start()
-            running.append(Running(listener.getsockname()[1], home, engine, gate, queue, asyncio.get_running_loop()))
-            lag = asyncio.create_task(_measure(running[0].stalls))
-            await server.serve(sockets=[listener])
-            lag.cancel()
-            await library.aclose()
-
-        thread = threading.Thread(target=lambda: _run(serve()))
+    with tempfile.TemporaryDirectory() as home, socket.create_server(("127.0.0.1", 0)) as listener:
+        web = _Web(Path(home), listener, **options)
+        thread = threading.Thread(target=lambda: _run(web.serve()))
         thread.start()
         try:
-            wait_until(lambda: server.started, 10)
-            yield running[0]
-            wait_until(lambda: running[0].idle, 5)
+            wait_until(lambda: web.server.started, 10)
+            yield web.running[0]
+            wait_until(lambda: web.running[0].idle, 5)
         finally:
-            server.should_exit = True
+            web.server.should_exit = True
             thread.join(10)
         assert not thread.is_alive()
+
+
+class _Web:
+    """A server with these settings. `send_buffer` bounds what the kernel holds for a client that does not read, in bytes."""
+
+    def __init__(
+        self,
+        home: Path,
+        listener: socket.socket,
+        *,
+        slots: int = 4,
+        waiting: int = 64,
+        queue_timeout: float = 30,
+        send_buffer: int | None = None,
+        max_upload_mb: float = 1,
+        **settings: Any,
+    ) -> None:
+        self._home, self._listener = home, listener
+        if send_buffer:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
+        self._engine, self._gate = Recording(slots=slots), Gate()
+        self._queue = Queue(lambda: slots, waiting=waiting, timeout=queue_timeout)
+        store = Sqlite(home)
+        self._library = Library(store, ScriptedEmbedder())
+        chat = Chat(
+            engine=self._engine,
+            queue=self._queue,
+            roles=NoRoles(),
+            library=self._library,
+            gate=self._gate,
+            ready_timeout=5,
+            secret=b"of the tests",
+        )
+        server_settings = ServerSettings(**settings)
+        app = create_api(
+            chat=chat,
+            engine=self._engine,
+            gate=self._gate,
+            queue=self._queue,
+            library=self._library,
+            roles=StoredRoles(store.roles),
+            settings=server_settings,
+            documents=LibrarySettings(max_upload_mb=max_upload_mb),
+        )
+        config = uvicorn.Config(
+            app,
+            http=cast("type[asyncio.Protocol]", protocol_factory(server_settings.head_timeout)),
+            ws="none",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=1,
+        )
+        self.server = uvicorn.Server(config)
+        self.running: list[Running] = []
+
+    async def serve(self) -> None:
+        """Serve until `server.should_exit`."""
+        await self._engine.start()
+        await self._library.start()
+        port, loop = self._listener.getsockname()[1], asyncio.get_running_loop()
+        self.running.append(Running(port, self._home, self._engine, self._gate, self._queue, loop))
+        lag = asyncio.create_task(_measure(self.running[0].stalls))
+        await self.server.serve(sockets=[self._listener])
+        lag.cancel()
+        await self._library.aclose()
 
 
 def wait_until(met: Callable[[], bool], timeout: float) -> None:
@@ -192,7 +202,16 @@ async def _measure(stalls: list[float]) -> None:
 
 def _watched() -> None:
     """Serve in a process of our own: say the URL, then for each line the longest stall since the last, in seconds."""
-    with serving(header_wait=0.5, keepalive=0.1, body_timeout=2) as running:
+    with tempfile.TemporaryDirectory() as home, socket.create_server(("127.0.0.1", 0)) as listener:
+        web = _Web(Path(home), listener, header_wait=0.5, keepalive=0.1, body_timeout=2)
+        threading.Thread(target=lambda: _answer(web)).start()
+        _run(web.serve())  # in the main thread, so that documents are read
+
+
+def _answer(web: _Web) -> None:
+    try:
+        wait_until(lambda: web.server.started, 10)
+        running = web.running[0]
         sys.stdout.write(f"{running.url}\n")
         sys.stdout.flush()
         for _ in sys.stdin:
@@ -200,6 +219,8 @@ def _watched() -> None:
             sys.stdout.write(f"{max(running.stalls, default=0.0)}\n")
             sys.stdout.flush()
             running.stalls.clear()
+    finally:
+        web.server.should_exit = True
 
 
 if __name__ == "__main__":

@@ -25,8 +25,8 @@ class Stream:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self.head = connection.read_until(b"\r\n\r\n").partition(b"\r\n\r\n")[0].decode().lower()
-        self._rest = b""
+        top, _, self._rest = connection.read_until(b"\r\n\r\n").partition(b"\r\n\r\n")
+        self.head = top.decode().lower()
         self.comments = 0
 
     def next(self) -> dict[str, Any]:

@@ -105,6 +105,11 @@ def test_verify(library: Whole) -> None:
     stray.write_bytes(b"nobody's")
     assert data(call(library, "GET", "/api/verify")) == {"faults": ["1 originals without a document"]}
     stray.unlink()
+    kept = stray.with_name(document["sha256"])
+    kept.rename(stray.with_name("away"))
+    (fault,) = data(call(library, "GET", "/api/verify"))["faults"]
+    assert "original" in fault
+    stray.with_name("away").rename(kept)
 
 
 def test_forget(library: Whole) -> None:

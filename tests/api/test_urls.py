@@ -16,11 +16,14 @@ GETS = (
     "/openapi.json",
     "/",
     "/docs",
+    "/api/verify",
+    "/api/backup",
 )
 NOWHERE = (
     "/x", "/v1", "/v1/", "/api", "/api/kernel2", "/api/kernel2/chat/", "/v1/chat/completions/", "/v1/chat", "/livez/",
     "/redoc", "/static", "/static/", "/static/nothing.js", "/static/../urls.py", "/static/%2e%2e/__init__.py", "/static/%00",
-    "/static/" + "x" * 3000, "//livez", "/%2e%2e/etc/passwd", "/%ff", "/%C3%A9", "/v1/engines", "/v1/responses/x",
+    "/api/documents/", "/api/documents/x/y", "/api/documents/x/file/", "/api/knowledge", "/static/" + "x" * 3000, "//livez",
+    "/%2e%2e/etc/passwd", "/%ff", "/%C3%A9", "/v1/engines", "/v1/responses/x",
 )  # fmt: skip
 
 
