@@ -166,7 +166,8 @@ def test_what_is_ignored_is_what_git_ignores(tmp_path):
     assert set(looked(tmp_path)[0]) == expected
 
 
-PIECES = st.sampled_from(["*", "**", "?", "a", "b", "ab", "/", "[ab]", "[!a]", ".", "\\*", "!"])
+# Without "[!a]": pathspec lets it match a slash, which git does not.
+PIECES = st.sampled_from(["*", "**", "?", "a", "b", "ab", "/", "[ab]", ".", "\\*", "!"])
 
 
 @given(
@@ -183,7 +184,7 @@ def test_patterns_mean_what_they_mean_to_pathspec(pattern, parts):
 
 
 @pytest.mark.parametrize(
-    "pattern", ["*a" * 40 + "b", "**/a*" * 3 + "/b", "a**/" * 60 + "b", "?*" * 50 + "b", "[", "a" * 10_000]
+    "pattern", ["*a" * 40 + "b", "**/a*" * 3 + "/b", "a**/" * 60 + "b", "**/" * 60 + "b", "?*" * 50 + "b", "[", "a" * 10_000]
 )
 def test_no_pattern_holds_the_walk_up(pattern):
     rules = Rules().below("", [pattern] * 20)

@@ -59,7 +59,7 @@ class Rules:
 
 def _patterns(text: str) -> Iterator[GitIgnoreSpecPattern]:
     for line in text.removeprefix("\ufeff").splitlines()[:_LINES]:
-        if len(line) > _LINE or line.count("**") > _DEEP:
+        if len(line) > _LINE or line.split("/").count("**") > _DEEP:
             continue
         try:
             pattern = _Pattern(line)
