@@ -27,7 +27,7 @@ def test_version():
     assert (done.returncode, done.stdout, done.stderr) == (0, f"mecum {__version__}\n", "")
 
 
-@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["serve", "--help"], ["ask", "--help"]])
+@pytest.mark.parametrize("arguments", [["--version"], ["--help"], ["serve", "--help"], ["ask", "--help"], ["add", "--help"]])
 def test_what_needs_no_work_loads_none(arguments):
     program = (
         "import sys\nfrom mecum.cli.main import run\nsys.argv = ['mecum', *sys.argv[1:]]\n"
@@ -41,7 +41,7 @@ def test_what_needs_no_work_loads_none(arguments):
 @pytest.mark.parametrize(
     ("arguments", "hint"),
     [
-        (["srve"], "Did you mean 'serve'?"),
+        (["srve"], "Did you mean 'serve'"),
         (["serve", "--prot", "1"], "--port"),
         (["serve", "--port", "x"], "--port"),
         (["ask", "Hi", "--temperature", "3"], "--temperature"),
@@ -83,6 +83,9 @@ def test_a_closed_pipe_is_no_failure_to_talk_about(tmp_path):
         (errors.HomeInUse("x"), 4),
         (errors.EngineStartError("x"), 5),
         (errors.EngineDown("x"), 5),
+        (errors.StoreFull("x"), 6),
+        (errors.StoreStartError("x"), 6),
+        (errors.RetrievalFailed("x"), 6),
         (errors.QueueFull("x"), 5),
         (errors.MecumError("x"), 1),
     ],
