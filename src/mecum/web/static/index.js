@@ -1,4 +1,9 @@
-// The start page: the server's state, one question at a time, and how to call it. Model text is only ever a text node.
+// The start page: the server's state, one question at a time, your documents, and how to call it; or a passage that a link
+// leads to. Model text is only ever a text node.
+import { call, events, storeKey } from "./api.js";
+import { follow } from "./library.js";
+import * as passage from "./passage.js";
+
 const element = (id) => document.getElementById(id);
 let running = null;
 
@@ -22,19 +27,6 @@ function showCalls() {
     "print(answer.choices[0].message.content)";
 }
 
-/** Yields the JSON of each event of a stream, up to [DONE]. */
-async function* events(response) {
-  let rest = "";
-  for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
-    const parts = (rest + text).split("\n\n");
-    rest = parts.pop();
-    for (const part of parts) {
-      if (part === "data: [DONE]") return;
-      if (part.startsWith("data: ")) yield JSON.parse(part.slice(6));
-    }
-  }
-}
-
 async function ask(question) {
   const answer = element("answer");
   answer.hidden = false;
@@ -43,13 +35,12 @@ async function ask(question) {
   running = new AbortController();
   element("stop").hidden = false;
   try {
-    const response = await fetch("/api/kernel2/chat", {
+    const response = await call("/api/kernel2/chat", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({ messages: [{ role: "user", content: question }] }),
       signal: running.signal,
     });
-    if (!response.ok) throw new Error((await response.json()).message);
     for await (const event of events(response)) {
       if (event.error) throw new Error(event.error.message);
       answer.append(event.choices[0].delta.content ?? "");
@@ -63,6 +54,20 @@ async function ask(question) {
   }
 }
 
+function route() {
+  const link = passage.parse(window.location.hash);
+  element("document").hidden = element("back").hidden = !link;
+  element("start").hidden = Boolean(link);
+  if (link) passage.open(...link);
+}
+
+document.addEventListener("mecum:key", () => (element("key").hidden = false));
+element("key").addEventListener("submit", (event) => {
+  event.preventDefault();
+  storeKey(element("secret").value.trim());
+  window.location.reload();
+});
+window.addEventListener("hashchange", route);
 element("ask").addEventListener("submit", (event) => {
   event.preventDefault();
   if (!running) ask(element("question").value);
@@ -74,6 +79,8 @@ element("question").addEventListener("keydown", (event) => {
   }
 });
 element("stop").addEventListener("click", () => running?.abort());
+route();
 showCalls();
+follow();
 showState();
 setInterval(showState, 10_000);
