@@ -201,3 +201,11 @@ async def test_originals_are_kept_once_and_go_with_their_last_document(store: Sq
     assert await put("b.txt", "other bytes") == second
     assert not original.exists()
     assert not (tmp_path / "upload").exists()
+
+
+async def test_a_word_that_was_asked_for_in_vain_is_found_once_it_is_there(store: Sqlite) -> None:
+    for number in range(20):
+        await add(store, f"{number}.txt", "words")
+    assert await store.keywords.frequencies(["mild"]) == {"mild": 0}
+    await add(store, "new.txt", "mild")
+    assert await store.keywords.frequencies(["mild"]) == {"mild": 1}

@@ -344,3 +344,10 @@ def test_an_empty_file(content):
 
 def test_what_comes_out_is_one_value():
     assert isinstance(read(b"text", "a.txt"), Extracted)
+
+
+def test_a_mail_of_parts_in_parts_is_refused_before_it_costs_anything():
+    levels = "".join(f'Content-Type: multipart/mixed; boundary="b{n}"\n\n--b{n}\n' for n in range(3000))
+    with pytest.raises(ExtractError) as caught:
+        read(f"From: a@example.org\nDate: Tue, 03 Feb 2026 09:12:00 +0000\n{levels}".encode(), "a.eml")
+    assert caught.value.code == "unsafe"

@@ -73,3 +73,11 @@ def test_what_is_not_read_says_what_to_do(content, why):
     with pytest.raises(ExtractError, match=why) as caught:
         kind_of(content, "document.txt")
     assert caught.value.code == "unsupported"
+
+
+def test_an_office_file_with_a_password_is_told_from_an_old_one():
+    old = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 600
+    for content, code in ((old, "unsupported"), (old + "EncryptedPackage".encode("utf-16-le"), "encrypted")):
+        with pytest.raises(ExtractError) as caught:
+            kind_of(content, "a.docx")
+        assert caught.value.code == code

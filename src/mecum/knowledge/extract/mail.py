@@ -13,12 +13,13 @@ from email.utils import parsedate_to_datetime
 from itertools import islice, pairwise
 from typing import Final
 
-from mecum.knowledge.extract.base import Block, Outline, Part, one_line
+from mecum.knowledge.extract.base import Block, ExtractError, Outline, Part, one_line
 from mecum.knowledge.extract.decode import decode
 from mecum.knowledge.extract.markup import blocks, parse
 from mecum.knowledge.extract.plain import numbered
 
 MAILS: Final = 1_000_000
+BORDERS: Final = 500  # places where a mail may say how its parts are told apart; reading takes the square of it
 # The standard library's parser of headers fails over odd ones in ways that it does not document.
 _FAULTS: Final = (ValueError, TypeError, AttributeError, LookupError, AssertionError, RecursionError)
 _SHOWN: Final = ("From", "To", "Cc", "Date", "Subject")
@@ -46,6 +47,8 @@ def read_mbox(data: bytes, name: str) -> list[Part]:
 
 
 def _part(data: bytes, box: str) -> Part:
+    if data.count(b"boundary") > BORDERS:
+        raise ExtractError("unsafe", "The mail has too many parts inside of parts. Save what you need of it as a file.")
     message = email.message_from_bytes(data, policy=email.policy.default)
     subject = _header(message, "Subject")
     label = _header(message, "Message-ID").strip("<> ") or hashlib.sha256(data).hexdigest()[:16]

@@ -33,6 +33,7 @@ _MIMETYPES: Final = {
 }
 _OFFICE: Final = {"word/document.xml": "docx", "ppt/presentation.xml": "pptx", "xl/workbook.xml": "xlsx"}
 _OLE: Final = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ENCRYPTED: Final = "EncryptedPackage".encode("utf-16-le")  # a new Office file with a password lies inside an old one
 _HEADER: Final = re.compile(
     r"^(return-path|received|from|to|cc|subject|date|message-id|mime-version|content-type|reply-to|delivered-to|x-[\w-]+):",
     re.IGNORECASE,
@@ -57,6 +58,8 @@ def kind_of(data: bytes, name: str = "") -> str:
         return "rtf"
     if data.startswith((b"PK\x03\x04", b"PK\x05\x06")):
         return _zipped(data)
+    if data.startswith(_OLE) and _ENCRYPTED in data:
+        raise ExtractError("encrypted", "The file is protected by a password. Save it without one, and add it again.")
     if data.startswith(_OLE):
         raise ExtractError("unsupported", "Office files of before 2007 are not read. Save it as .docx, .xlsx or .pptx.")
     if not is_text(data):

@@ -44,9 +44,9 @@ class SqliteKeywords:
                 self._frequencies, self._counted_at = {}, size
             known = self._frequencies
             for token in wanted - known.keys():
-                found = row(db, "SELECT doc FROM terms WHERE term = ?", token)
-                known[token] = int(found[0]) if found else 0
-            return {token: known[token] for token in wanted}
+                if found := row(db, "SELECT doc FROM terms WHERE term = ?", token):
+                    known[token] = int(found[0])  # a word that is not there is not remembered: it may come at any time
+            return {token: known.get(token, 0) for token in wanted}
 
         return await self._database.read(work)
 
