@@ -25,8 +25,8 @@ def pytest_collection_finish(session: pytest.Session) -> None:
 
 @pytest.fixture(scope="session")
 def scripted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server with the scripted engine, which fills silences at once and sends headers early."""
-    waits = {"MECUM_SERVER_KEEPALIVE": "0.2", "MECUM_SERVER_HEADER_WAIT": "0.5"}
+    """A server with the scripted engine and embedder, which fills silences at once and sends headers early."""
+    waits = {"MECUM_SERVER_KEEPALIVE": "0.2", "MECUM_SERVER_HEADER_WAIT": "0.5", "MECUM_LIBRARY_EMBEDDER": "scripted"}
     with serving(tmp_path_factory.mktemp("scripted"), "--demo", env=waits) as server:
         yield server
         assert is_idle(server), "an answer is still held after all clients have gone"

@@ -45,7 +45,8 @@ def printed(process: subprocess.Popen[str]) -> str:
 
 
 def test_every_block_is_run_here() -> None:
-    assert {title for title, (kind, _) in BLOCKS.items() if kind == "python"} == {"openai-python", *OTHER_PYTHON}
+    python = {"openai-python", *OTHER_PYTHON, *EMBEDDINGS}
+    assert {title for title, (kind, _) in BLOCKS.items() if kind == "python"} == python
     assert {title for title, (kind, _) in BLOCKS.items() if kind == "js"} == set(JAVASCRIPT)
     assert PAGE.count("```") == 2 * len(BLOCKS)
 
@@ -55,6 +56,7 @@ def test_openai_python(scripted: Server) -> None:
 
 
 OTHER_PYTHON = ("LangChain", "LlamaIndex", "LiteLLM")
+EMBEDDINGS = ("Embeddings: openai-python", "Embeddings: LangChain")
 JAVASCRIPT = ("openai-node", "AI SDK: @ai-sdk/openai-compatible", "AI SDK: @ai-sdk/openai")
 
 
@@ -62,6 +64,11 @@ def test_other_python_clients(scripted: Server, other_python: Path) -> None:
     """They are slow to import, so they run side by side."""
     processes = {title: start(other_python, "-c", block(title, scripted)) for title in OTHER_PYTHON}
     assert {title: printed(process) for title, process in processes.items()} == dict.fromkeys(OTHER_PYTHON, HELLO)
+
+
+def test_embeddings(scripted: Server, other_python: Path) -> None:
+    for program, title in zip((sys.executable, other_python), EMBEDDINGS, strict=True):
+        assert printed(start(program, "-c", block(title, scripted))) == "64\n"  # the scripted embedder's
 
 
 @pytest.mark.parametrize("title", JAVASCRIPT)

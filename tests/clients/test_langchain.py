@@ -91,6 +91,12 @@ def test_a_grounded_answer(documented: Server, other_python: Path) -> None:
     assert told["usage"]["output_tokens"] == 7
 
 
+def test_embeddings(rows: Rows) -> None:
+    one, other = rows["embeddings"]["documents"]
+    assert len(one) == len(other) == 64
+    assert rows["embeddings"]["query"] == pytest.approx(one)
+
+
 @pytest.mark.parametrize(
     ("row", "kind", "words"),
     [

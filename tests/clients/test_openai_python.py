@@ -243,6 +243,42 @@ def test_sources_in_a_stream_break_nothing(client: OpenAI) -> None:
         assert stream.get_final_completion().choices[0].message.content == "You said: hi"
 
 
+# ---- embeddings
+
+
+@pytest.fixture
+def embeddings(scripted: Server) -> Iterator[OpenAI]:
+    with OpenAI(base_url=f"{scripted.url}/v1", api_key="none", max_retries=0, timeout=30) as made:
+        yield made
+
+
+def test_embeddings(embeddings: OpenAI) -> None:
+    """Without an encoding the SDK asks for base64 and unpacks it itself."""
+    texts = ["the red fox", "a blue whale", "the red fox"]
+    packed = embeddings.embeddings.create(model="mecum", input=texts)
+    plain = embeddings.embeddings.create(model="mecum", input=texts, encoding_format="float")
+    assert [one.index for one in packed.data] == [0, 1, 2]
+    for one, other in zip(packed.data, plain.data, strict=True):
+        assert len(one.embedding) == 64
+        assert one.embedding == pytest.approx(other.embedding)
+    assert packed.data[0].embedding == packed.data[2].embedding != packed.data[1].embedding
+    assert (packed.usage.prompt_tokens, packed.model) == (9, "scripted")
+
+
+async def test_embeddings_async(scripted: Server) -> None:
+    async with AsyncOpenAI(base_url=f"{scripted.url}/v1", api_key="none", max_retries=0, timeout=30) as client:
+        found = await client.embeddings.create(model="mecum", input="the red fox", dimensions=64)
+    assert len(found.data[0].embedding) == 64
+
+
+def test_embeddings_that_are_refused(embeddings: OpenAI) -> None:
+    with pytest.raises(openai.NotFoundError) as caught:
+        embeddings.embeddings.create(model="text-embedding-3-small", input="x")
+    assert caught.value.code == "model_not_found"
+    with pytest.raises(openai.BadRequestError, match="check_embedding_ctx_length"):
+        embeddings.embeddings.create(model="mecum", input=[[1, 2], [3]])
+
+
 # ---- errors and retries
 
 

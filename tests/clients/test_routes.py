@@ -245,7 +245,23 @@ def test_null_means_left_out(scripted: Server, path: str) -> None:
     assert post(scripted.url, path, asks("hi", stream=False, **nulls)).text() == "You said: hi"
 
 
-@pytest.mark.xfail(strict=True, reason="embeddings come with the documents (ruling 11)")
-def test_embeddings(scripted: Server) -> None:
-    answer = post(scripted.url, "/v1/embeddings", {"model": "default", "input": "hi"})
-    assert answer.json()["data"][0]["object"] == "embedding"
+@pytest.mark.parametrize("model", ["mecum", "scripted", None])
+def test_embeddings(scripted: Server, model: str | None) -> None:
+    body = post(scripted.url, "/v1/embeddings", {"model": model, "input": ["hi", "there"]}).json()
+    assert [(one["object"], one["index"], len(one["embedding"])) for one in body["data"]] == [
+        ("embedding", 0, 64),
+        ("embedding", 1, 64),
+    ]
+    assert (body["object"], body["model"]) == ("list", "scripted")
+    assert body["usage"] == {"prompt_tokens": 2, "total_tokens": 2}
+
+
+def test_embeddings_of_tokens_name_the_client_setting(scripted: Server) -> None:
+    error = has_both_shapes(post(scripted.url, "/v1/embeddings", {"model": "mecum", "input": [[15339, 1917]]}), 400)
+    assert error["param"] == "input"
+    assert "check_embedding_ctx_length=False" in error["message"]
+
+
+def test_embeddings_of_another_model(scripted: Server) -> None:
+    error = has_both_shapes(post(scripted.url, "/v1/embeddings", {"model": "default", "input": "hi"}), 404)
+    assert (error["code"], error["param"]) == ("model_not_found", "model")

@@ -6,7 +6,7 @@ from typing import Any
 
 import openai
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
-from langchain_openai import ChatOpenAI
+from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import BaseModel
 from rows import BORDERS, BREAKS, GROUNDED, SEPARATORS, WEATHER, main, raised, run
 
@@ -68,6 +68,12 @@ def fails(url: str, text: str, *, stream: bool = False, **options: Any) -> Any:
     return raised(openai.OpenAIError, lambda: streamed(model, text) if stream else told(model.invoke(text)))
 
 
+def embedded(url: str) -> dict[str, Any]:
+    # Without the last setting it sends token ids, for which it fetches a table from elsewhere.
+    model = OpenAIEmbeddings(base_url=f"{url}/v1", api_key="none", model="mecum", check_embedding_ctx_length=False)
+    return {"documents": model.embed_documents(["the red fox", "a blue whale"]), "query": model.embed_query("the red fox")}
+
+
 ROWS = {
     "plain": lambda url: told(chat(url).invoke("!words 5")),
     "plain_async": lambda url: told(run(chat(url).ainvoke("hi"))),
@@ -93,6 +99,7 @@ ROWS = {
     "metadata": lambda url: fails(url, "hi", extra_body={"metadata": {"role_id": "nobody"}}),
     "grounded": lambda url: streamed(chat(url, extra_body={"metadata": {"enable_l0_retrieval": True}}), GROUNDED),
     "metadata_lost": lambda url: fails(url, "hi", model_kwargs={"metadata": {"role_id": "nobody"}}),
+    "embeddings": embedded,
     "error_400": lambda url: fails(url, "!refuse 400"),
     "error_404": lambda url: fails(url, "hi", model="gpt-9"),
     "error_429": lambda url: fails(url, "!refuse 429"),
