@@ -22,11 +22,13 @@ import uvloop
 
 from mecum.api.urls import create_api
 from mecum.app.protocol import protocol_factory
+from mecum.audit.log import AuditLog
 from mecum.chat.answer import Chat
 from mecum.chat.gate import Gate
 from mecum.engine.embedder.scripted import ScriptedEmbedder
 from mecum.engine.queue import Queue
 from mecum.engine.scripted import Scripted, ScriptedReply
+from mecum.keys.ring import Keyring
 from mecum.knowledge.library import Library
 from mecum.roles import NoRoles
 from mecum.roles.stored import StoredRoles
@@ -127,6 +129,7 @@ class _Web:
         self._queue = Queue(lambda: slots, waiting=waiting, timeout=queue_timeout)
         store = Sqlite(home)
         self._library = Library(store, ScriptedEmbedder())
+        self._keys, self._audit = Keyring(store.keys, "the token"), AuditLog(store.audit)
         chat = Chat(
             engine=self._engine,
             queue=self._queue,
@@ -144,6 +147,8 @@ class _Web:
             queue=self._queue,
             library=self._library,
             roles=StoredRoles(store.roles),
+            keys=self._keys,
+            audit=self._audit,
             settings=server_settings,
             documents=LibrarySettings(max_upload_mb=max_upload_mb),
         )
@@ -165,11 +170,15 @@ class _Web:
         """Serve until `server.should_exit`."""
         await self._engine.start()
         await self._library.start()
+        await self._audit.start()
+        await self._keys.start()
         port, loop = self._listener.getsockname()[1], asyncio.get_running_loop()
         self.running.append(Running(port, self._home, self._engine, self._gate, self._queue, loop))
         lag = asyncio.create_task(_measure(self.running[0].stalls))
         await self.server.serve(sockets=[self._listener])
         lag.cancel()
+        await self._keys.aclose()
+        await self._audit.aclose()
         await self._library.aclose()
 
 

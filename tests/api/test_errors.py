@@ -26,13 +26,17 @@ EXPECTED: dict[type[errors.MecumError], tuple[int, str, dict[str, str]]] = {
     errors.UnsupportedMediaType: (415, "unsupported_media_type", {}),
     errors.BodyTooLarge: (413, "body_too_large", {"connection": "close"}),
     errors.BodyTooSlow: (400, "body_too_slow", {"connection": "close"}),
+    errors.Unauthorized: (401, "invalid_api_key", {"connection": "close", "www-authenticate": "Bearer"}),
     errors.Refused: (403, "forbidden", {}),
+    errors.ScopeMissing: (403, "insufficient_scope", {}),
     errors.NotFound: (404, "not_found", {}),
     errors.ModelNotFound: (404, "model_not_found", {}),
     errors.RoleNotFound: (404, "role_not_found", {}),
     errors.DocumentNotFound: (404, "document_not_found", {}),
+    errors.KeyNotFound: (404, "key_not_found", {}),
     errors.Busy: (503, "busy", {"retry-after": "9"}),
     errors.QueueFull: (429, "queue_full", {"retry-after": "9"}),
+    errors.RateLimited: (429, "rate_limit_exceeded", {"retry-after": "9"}),
     errors.QueueTimeout: (503, "queue_timeout", {"retry-after": "9"}),
     errors.ModelLoading: (503, "model_loading", {"retry-after": "9"}),
     errors.EmbedderNotReady: (503, "embedder_not_ready", {"retry-after": "9"}),
@@ -78,7 +82,9 @@ def test_each_class(kind: type[errors.MecumError]) -> None:
     assert check_shapes(body_of(error), status)["code"] == code
     assert response.status_code == status
     acted_on = {
-        name: response.headers[name] for name in ("retry-after", "x-should-retry", "connection") if name in response.headers
+        name: response.headers[name]
+        for name in ("retry-after", "x-should-retry", "connection", "www-authenticate")
+        if name in response.headers
     }
     assert acted_on == headers
 

@@ -74,6 +74,11 @@ def test_every_route_is_there(document: Json) -> None:
         ("/api/verify", "get"),
         ("/api/forget", "post"),
         ("/v1/embeddings", "post"),
+        ("/api/keys", "get"),
+        ("/api/keys", "post"),
+        ("/api/keys/open", "post"),
+        ("/api/keys/{key_id}", "delete"),
+        ("/api/audit", "get"),
     }
 
 

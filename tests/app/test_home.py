@@ -19,7 +19,7 @@ from mecum.app.home import Home
 home = Home(Path(sys.argv[1]))
 home.take()
 if "announce" in sys.argv:
-    home.announce("http://127.0.0.1:1")
+    home.announce("http://127.0.0.1:1", "token")
 print("holding", flush=True)
 time.sleep(60)
 """
@@ -51,13 +51,13 @@ def hold(path: Path):
 
 def test_it_is_made_for_its_owner_only(path):
     with Home(path) as home:
-        server = home.announce("http://127.0.0.1:8002")
+        server = home.announce("http://127.0.0.1:8002", "token")
         assert path.stat().st_mode & 0o777 == 0o700
         assert (path / "run.json").stat().st_mode & 0o777 == 0o600
         assert (path / "lock").stat().st_mode & 0o777 == 0o600
         assert running(path) == server
         assert (server.pid, server.url) == (os.getpid(), "http://127.0.0.1:8002")
-        assert len(server.token) >= 40
+        assert server.token == "token"
         assert abs(server.started - time.time()) < 5
     assert running(path) is None
     assert sorted(entry.name for entry in path.iterdir()) == ["lock"]
@@ -147,7 +147,7 @@ def test_a_place_that_cannot_be_used_is_a_setting_at_fault(tmp_path):
 
 def test_the_run_file_is_json_for_other_programs(path):
     with Home(path) as home:
-        home.announce("http://127.0.0.1:8002")
+        home.announce("http://127.0.0.1:8002", "token")
         assert set(json.loads((path / "run.json").read_text())) == {"pid", "url", "token", "started"}
 
 

@@ -97,7 +97,7 @@ def test_an_engine_that_is_not_well_says_why(tmp_path):
     engine = {"state": "failed", "kind": "embedded", "version": "", "restarts": 2, "reason": "It crashed."}
     health = {"status": "failed", "uptime": 1.0, "engine": engine, "model": None, "queue": {"working": 0, "waiting": 3}}
     with Home(tmp_path) as home:
-        told = dict(rows(tmp_path, home.announce("http://127.0.0.1:1"), health))
+        told = dict(rows(tmp_path, home.announce("http://127.0.0.1:1", "token"), health))
     assert told["state"] == "failed: It crashed."
     assert told["model"] == "not known yet"
     assert told["engine"] == "embedded (elsewhere), restarted 2 times"

@@ -136,8 +136,8 @@ _CHUNK = _answer("chat.completion.chunk", _PIECE)
 _CHUNK["properties"]["usage"] = _ref("Usage")
 
 _HEALTH = _object(
+    {"status": {"type": "string", "description": "ok, draining, or the engine's state"}},
     {
-        "status": {"type": "string", "description": "ok, draining, or the engine's state"},
         "version": _STRING,
         "uptime": {"type": "number", "description": "seconds"},
         "engine": _object(
@@ -151,7 +151,8 @@ _HEALTH = _object(
         ),
         "model": {"anyOf": [_ref("Model"), {"type": "null"}]},
         "queue": _object({"working": _COUNT, "waiting": _COUNT}),
-    }
+    },
+    description="to whoever comes without a key, where one is asked for, the status alone",
 )
 
 # Of a stream, OpenAPI before 3.2 describes each event.

@@ -22,6 +22,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from mecum.api.access import principal_of
 from mecum.api.errors import reported
 from mecum.api.links import passage_url
 from mecum.api.parse import Dialect, parse_chat, read_json, to_request
@@ -43,7 +44,7 @@ def endpoint(chat: Chat, settings: ServerSettings, dialect: Dialect) -> Callable
     async def answer_chat(request: Request) -> Response:
         content = await read_json(request, limit=int(settings.max_body_mb * 1024 * 1024), timeout=settings.body_timeout)
         body = parse_chat(content)
-        opening = _Opening(chat, body, dialect, partial(passage_url, request, settings))
+        opening = _Opening(chat, body, dialect, partial(passage_url, request, settings), principal_of(request))
         wants_stream = body.stream if body.stream is not None else dialect.stream
         if wants_stream:
             return StreamedAnswer(opening, header_wait=settings.header_wait, keepalive=settings.keepalive)
@@ -60,9 +61,10 @@ class _Opening:
     body: ChatBody
     dialect: Dialect
     url_of: UrlOf
+    principal: Principal
 
     async def __call__(self) -> Answer:
-        return await self.chat.answer(to_request(self.body, self.dialect), Principal())
+        return await self.chat.answer(to_request(self.body, self.dialect), self.principal)
 
 
 class _Leavable(Response):

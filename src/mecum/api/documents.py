@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mecum.api import asked, query
+from mecum.api.access import principal_of
 from mecum.api.asked import DocumentsBody, PathBody
 from mecum.api.bodies import STATES, answer, counts_body, document_body, passage_body, refused_body
 from mecum.api.download import FileAnswer
@@ -22,6 +23,7 @@ from mecum.api.labels import LONGEST, LONGEST_COLLECTION, attachment, label
 from mecum.api.leaving import closed, gone, unless
 from mecum.api.query import SINCE, UNTIL, Parameter, between, many, text
 from mecum.api.upload import receive
+from mecum.audit.log import AuditLog
 from mecum.chat.gate import Gate
 from mecum.errors import DocumentNotFound, InvalidRequest, UnsupportedMediaType
 from mecum.knowledge.library import Library, Until
@@ -67,13 +69,18 @@ class Documents:
     library: Library
     settings: ServerSettings
     gate: Gate
+    audit: AuditLog
     limit: int
     wait: float = WAIT
 
     async def add(self, request: Request) -> Response:
         """Take files or texts."""
+        principal = principal_of(request)
         until = query.read(request, ADD)["wait"]
-        added = await add(self.library, await self._items(request), Principal())
+        items = await self._items(request)
+        async with self.audit.doing(principal, "documents.added") as note:
+            added = await add(self.library, items, principal)
+            note.targets = [one.id for one in added if isinstance(one, Document)]
         if until is not None:
             added = await self._waited(request, added, until)
         return answer(list(map(_added, added)), status=202)
@@ -83,7 +90,7 @@ class Documents:
         given = query.read(request, LIST)
         asked.check_dates(given["since"], given["until"])
         where = Filter(
-            Principal().owner,
+            principal_of(request).owner,
             given["collection"] or (),
             given["path_prefix"] or "",
             given["kind"] or (),
@@ -94,13 +101,13 @@ class Documents:
         body = {"items": list(map(document_body, page.items)), "next_cursor": page.next_cursor, "total": page.total}
         return answer(body)
 
-    async def counts(self) -> Response:
+    async def counts(self, request: Request) -> Response:
         """Tell how far the library is."""
-        return answer(counts_body(await self.library.counts(Principal()), self.library.embedder))
+        return answer(counts_body(await self.library.counts(principal_of(request)), self.library.embedder))
 
-    async def get(self, document_id: str) -> Response:
+    async def get(self, request: Request, document_id: str) -> Response:
         """Show one document."""
-        return answer(document_body(await self.library.get(document_id, Principal())))
+        return answer(document_body(await self.library.get(document_id, principal_of(request))))
 
     async def passages(self, request: Request, document_id: str) -> Response:
         """Show a document's passages."""
@@ -109,41 +116,49 @@ class Documents:
         if given["around"] is not None:
             if given["start"] is not None:
                 raise InvalidRequest("start must be left out where around is given.", param="start")
-            start = await self._start(document_id, given["around"], given["limit"])
-        found = await self.library.passages(document_id, Principal(), start=start, limit=given["limit"])
+            start = await self._start(document_id, given["around"], given["limit"], principal_of(request))
+        found = await self.library.passages(document_id, principal_of(request), start=start, limit=given["limit"])
         return answer({"items": list(map(passage_body, found))})
 
-    async def file(self, document_id: str) -> Response:
+    async def file(self, request: Request, document_id: str) -> Response:
         """Send a document's bytes as they were added: to be stored, never shown."""
-        document = await self.library.get(document_id, Principal())
-        path = await self.library.original(document_id, Principal())
+        principal = principal_of(request)
+        document = await self.library.get(document_id, principal)
+        path = await self.library.original(document_id, principal)
         label_of = document.path
         if document.parent is not None:
-            label_of = (await self.library.get(document.parent, Principal())).path
+            label_of = (await self.library.get(document.parent, principal)).path
         return FileAnswer(path, attachment(label_of))
 
     async def rename(self, request: Request, document_id: str) -> Response:
         """Give a document another path."""
-        body = await asked.read(request, PathBody, self.settings)
-        return answer(document_body(await self.library.rename(document_id, label(body.path), Principal())))
+        principal = principal_of(request)
+        path = label((await asked.read(request, PathBody, self.settings)).path)
+        async with self.audit.doing(principal, "document.renamed", document_id):
+            return answer(document_body(await self.library.rename(document_id, path, principal)))
 
-    async def remove(self, document_id: str) -> Response:
+    async def remove(self, request: Request, document_id: str) -> Response:
         """Remove one document."""
-        await self.library.get(document_id, Principal())
-        return answer({"removed": await self.library.remove([document_id], Principal())})
+        principal = principal_of(request)
+        async with self.audit.doing(principal, "documents.removed", document_id):
+            await self.library.get(document_id, principal)
+            return answer({"removed": await self.library.remove([document_id], principal)})
 
     async def remove_path(self, request: Request) -> Response:
         """Remove the documents at a path."""
+        principal = principal_of(request)
         given = query.read(request, REMOVE)
-        removed = await self.library.remove_path(given["path"], given["collection"], Principal())
-        if not removed:
-            raise DocumentNotFound("There is no document at this path, or in a folder of this path.", param="path")
+        async with self.audit.doing(principal, "documents.removed") as note:
+            note.targets = await self.library.under(given["path"], given["collection"], principal)
+            removed = await self.library.remove(note.targets, principal)
+            if not removed:
+                raise DocumentNotFound("There is no document at this path, or in a folder of this path.", param="path")
         return answer({"removed": removed})
 
-    async def _start(self, document_id: str, passage_id: str, limit: int) -> int:
-        passage = await self.library.passage(passage_id, Principal())
+    async def _start(self, document_id: str, passage_id: str, limit: int, principal: Principal) -> int:
+        passage = await self.library.passage(passage_id, principal)
         if passage is None or passage.document_id != document_id:
-            await self.library.get(document_id, Principal())
+            await self.library.get(document_id, principal)
             raise DocumentNotFound("This passage is no longer in the document.", param="around")
         return max(0, passage.position - (limit - 1) // 2)
 
@@ -162,7 +177,7 @@ class Documents:
     async def _waited(self, request: Request, added: Sequence[Document | Item], until: Until) -> list[Document | Item]:
         """Return the documents once they are so far; as they are after WAIT, or when the server shuts down."""
         ids = [one.id for one in added if isinstance(one, Document)]
-        work = self.library.wait(ids, Principal(), until=until, timeout=self.wait)
+        work = self.library.wait(ids, principal_of(request), until=until, timeout=self.wait)
         waiting = await unless(work, gone(request.receive), closed(self.gate))
         if waiting.cancelled():
             return list(added)

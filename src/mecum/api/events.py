@@ -31,12 +31,13 @@ _HEADERS = [
 
 
 class EventStream(Response):
-    """The answer. `keepalive` is in seconds."""
+    """The answer to an owner. `keepalive` is in seconds."""
 
-    def __init__(self, library: Library, gate: Gate, *, keepalive: float) -> None:
+    def __init__(self, library: Library, gate: Gate, principal: Principal, *, keepalive: float) -> None:
         super().__init__()
         self._library = library
         self._gate = gate
+        self._principal = principal
         self._keepalive = keepalive
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,10 +50,10 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": b""})
 
     async def _stream(self, send: Send) -> None:
-        events = self._library.follow(Principal())
+        events = self._library.follow(self._principal)
         coming = asyncio.ensure_future(anext(events, None))  # it listens before the counts are taken: nothing is between
         try:
-            counts = await self._library.counts(Principal())
+            counts = await self._library.counts(self._principal)
             await _send(send, {"type": "counts", "counts": counts_body(counts, self._library.embedder)})
             while True:
                 await asyncio.wait({coming}, timeout=self._keepalive)

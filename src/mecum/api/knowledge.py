@@ -8,13 +8,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mecum.api import asked
+from mecum.api.access import principal_of
 from mecum.api.asked import SearchBody
 from mecum.api.bodies import answer, hit_body, retrieval_body
 from mecum.api.links import passage_url
 from mecum.errors import EmbedderNotReady, InvalidRequest
 from mecum.knowledge.library import Library
 from mecum.settings.schema import ServerSettings
-from mecum.types import Principal, Query
+from mecum.types import Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Knowledge:
         status = self.library.embedder.status()
         if query.mode == "vector" and not status.ready:
             raise EmbedderNotReady(status.reason or "The embedder is not ready.")
-        found = await self.library.search(query, Principal())
+        found = await self.library.search(query, principal_of(request))
         hits = [hit_body(hit, passage_url(request, self.settings, hit)) for hit in found.hits]
         return answer({"hits": hits, "retrieval": retrieval_body(found)})
 

@@ -9,15 +9,18 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, NamedTuple
 
 from fastapi import FastAPI
+from starlette.requests import Request
 from starlette.responses import Response
 
 from mecum.api import documents as docs
+from mecum.api.access import principal_of
 from mecum.api.documents import Documents
 from mecum.api.embeddings import Embeddings
 from mecum.api.events import EventStream
 from mecum.api.knowledge import Knowledge
 from mecum.api.openapi import Responses, answered, sent, takes
 from mecum.api.upkeep import KIND, Upkeep
+from mecum.audit.log import AuditLog
 from mecum.chat.gate import Gate
 from mecum.knowledge.library import Library
 from mecum.settings.schema import LibrarySettings, ServerSettings
@@ -40,11 +43,13 @@ class _Route(NamedTuple):
     status: int = 200
 
 
-def install(app: FastAPI, library: Library, gate: Gate, settings: ServerSettings, files: LibrarySettings) -> None:
+def install(
+    app: FastAPI, library: Library, gate: Gate, audit: AuditLog, *, settings: ServerSettings, files: LibrarySettings
+) -> None:
     """Add the routes."""
-    documents = Documents(library, settings, gate, limit=int(files.max_upload_mb * 1024 * 1024))
+    documents = Documents(library, settings, gate, audit, limit=int(files.max_upload_mb * 1024 * 1024))
     _add(app, "documents", _documents(documents, library, gate, settings.keepalive))
-    _add(app, "library", _library(Knowledge(library, settings), Upkeep(library, settings)))
+    _add(app, "library", _library(Knowledge(library, settings), Upkeep(library, settings, audit)))
     embed = Embeddings(library.embedder, settings).create
     summary, shape = "Embed texts, as OpenAI has it", answered("EmbeddingList")
     _add(
@@ -57,8 +62,8 @@ def install(app: FastAPI, library: Library, gate: Gate, settings: ServerSettings
 def _documents(documents: Documents, library: Library, gate: Gate, keepalive: float) -> list[_Route]:
     """Return the documents' routes. The first that fits is taken, so fixed names stand before ids."""
 
-    async def follow() -> Response:
-        return EventStream(library, gate, keepalive=keepalive)
+    async def follow(request: Request) -> Response:
+        return EventStream(library, gate, principal_of(request), keepalive=keepalive)
 
     removed, shown = answered("Removed"), answered("DocumentAnswer")
     events = sent("text/event-stream", "Events `data: {json}`, until the server shuts down", _EVENT)

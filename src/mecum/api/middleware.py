@@ -23,6 +23,7 @@ from mecum.errors import InvalidRequest, MecumError, Refused
 from mecum.observe.request import access, request_id
 
 _HEAD = "mecum.head"
+_LIMITS = [f"x-ratelimit-{name}-requests" for name in ("limit", "remaining", "reset")]
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+))(?::[0-9]{0,5})?")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
@@ -127,7 +128,7 @@ class Cors(CORSMiddleware):
             allow_methods=["*"],
             allow_headers=["*"],
             allow_private_network=True,
-            expose_headers=["x-request-id", "x-model-requested", "x-should-retry", "retry-after"],
+            expose_headers=["x-request-id", "x-model-requested", "x-should-retry", "retry-after", *_LIMITS],
         )
 
     def preflight_response(self, request_headers: Headers) -> Response:

@@ -6,7 +6,7 @@ Invariant: every status that a route answers stands here with its body, the erro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI
@@ -17,6 +17,7 @@ from mecum.api.query import Parameter
 from mecum.api.wire import ChatBody
 from mecum.types import Json
 
+KEY = "key"  # the name of the one way to say who asks
 _SCHEMAS = "#/components/schemas/"
 Responses = dict[int | str, dict[str, Any]]
 
@@ -118,20 +119,25 @@ def chat(dialect: Dialect) -> Json:
     }
 
 
-def describe(app: FastAPI) -> None:
-    """Add the bodies that FastAPI does not see to the app's OpenAPI document."""
+def describe(app: FastAPI, needs: Callable[[str], Json]) -> None:
+    """Add what FastAPI does not see to the app's OpenAPI document: the bodies, and what a path `needs` now (`security`)."""
     generate = app.openapi
 
     def openapi() -> Json:
         if app.openapi_schema is None:
             document = generate()
-            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            components = document.setdefault("components", {})
+            components["securitySchemes"] = {KEY: {"type": "http", "scheme": "bearer", "description": "an API key"}}
+            schemas = components.setdefault("schemas", {})
             for model in (ChatBody, *asked.MODELS):
                 body = model.model_json_schema(ref_template=_SCHEMAS + "{model}")
                 schemas.update(body.pop("$defs", {}))
                 schemas[model.__name__] = body
             schemas.update({**answers.SCHEMAS, **bodies.SCHEMAS})
             app.openapi_schema = document
+        for path, operations in app.openapi_schema["paths"].items():
+            for operation in operations.values():
+                operation.update(needs(path))
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign] # FastAPI's documented way to extend it

@@ -14,22 +14,24 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
+from mecum.api.access import principal_of
 from mecum.api.faults import invalid
 from mecum.api.openapi import answered
 from mecum.api.parse import read_json
 from mecum.api.personas import RoleBody, RoleChanges, ref, role_body, schemas
 from mecum.api.status import envelope
+from mecum.audit.log import AuditLog
 from mecum.roles.stored import StoredRoles
 from mecum.settings.schema import ServerSettings
-from mecum.types import Json, Principal
+from mecum.types import Json
 
 PATH: Final = "/api/kernel2/roles"
 Body = TypeVar("Body", bound=RoleChanges)
 
 
-def install(app: FastAPI, roles: StoredRoles, settings: ServerSettings) -> None:
+def install(app: FastAPI, roles: StoredRoles, audit: AuditLog, settings: ServerSettings) -> None:
     """Add the routes, and what `/openapi.json` says of them."""
-    routes = _Routes(roles, settings)
+    routes = _Routes(roles, audit, settings)
     one = PATH + "/{uuid}"
     for path, method, handler, name, summary, body in (
         (PATH, "GET", routes.all, "list_roles", "List the roles, the oldest first", None),
@@ -50,26 +52,35 @@ def install(app: FastAPI, roles: StoredRoles, settings: ServerSettings) -> None:
 class _Routes:
     """The handlers."""
 
-    def __init__(self, roles: StoredRoles, settings: ServerSettings) -> None:
+    def __init__(self, roles: StoredRoles, audit: AuditLog, settings: ServerSettings) -> None:
         self._roles = roles
+        self._audit = audit
         self._settings = settings
 
-    async def all(self) -> Response:
-        return _answer([role_body(role) for role in await self._roles.list(Principal())])
+    async def all(self, request: Request) -> Response:
+        return _answer([role_body(role) for role in await self._roles.list(principal_of(request))])
 
     async def create(self, request: Request) -> Response:
+        principal = principal_of(request)
         new = (await self._read(request, RoleBody)).new()
-        return _answer(role_body(await self._roles.create(new, Principal())))
+        async with self._audit.doing(principal, "role.created") as note:
+            role = await self._roles.create(new, principal)
+            note.targets = [role.uuid]
+        return _answer(role_body(role))
 
-    async def get(self, uuid: str) -> Response:
-        return _answer(role_body(await self._roles.find(uuid, Principal())))
+    async def get(self, uuid: str, request: Request) -> Response:
+        return _answer(role_body(await self._roles.find(uuid, principal_of(request))))
 
     async def change(self, uuid: str, request: Request) -> Response:
+        principal = principal_of(request)
         changes = (await self._read(request, RoleChanges)).changes()
-        return _answer(role_body(await self._roles.change(uuid, changes, Principal())))
+        async with self._audit.doing(principal, "role.changed", uuid):
+            return _answer(role_body(await self._roles.change(uuid, changes, principal)))
 
-    async def remove(self, uuid: str) -> Response:
-        return _answer(role_body(await self._roles.remove(uuid, Principal())))
+    async def remove(self, uuid: str, request: Request) -> Response:
+        principal = principal_of(request)
+        async with self._audit.doing(principal, "role.deleted", uuid):
+            return _answer(role_body(await self._roles.remove(uuid, principal)))
 
     async def _read(self, request: Request, model: type[Body]) -> Body:
         limit = int(self._settings.max_body_mb * 1024 * 1024)

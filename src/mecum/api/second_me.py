@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from mecum.api import items
+from mecum.api.access import principal_of
 from mecum.api.bodies import answer, document_body
 from mecum.api.disk import in_thread
 from mecum.api.openapi import answered
@@ -22,19 +23,20 @@ from mecum.api.personas import enveloped, ref, time_text
 from mecum.api.roles import add_schemas
 from mecum.api.status import envelope
 from mecum.api.upload import receive
+from mecum.audit.log import AuditLog
 from mecum.errors import DocumentNotFound, InvalidRequest, UnsupportedMediaType
 from mecum.knowledge.library import Library
 from mecum.settings.schema import ServerSettings
 from mecum.store.values import DEFAULT_COLLECTION, Document, Filter, Page
-from mecum.types import Json, Principal
+from mecum.types import Json
 
 PAGE: Final = 500
 _READ: Final = frozenset({"searchable", "ready", "no_text"})
 
 
-def install(app: FastAPI, library: Library, settings: ServerSettings, *, limit: int) -> None:
+def install(app: FastAPI, library: Library, audit: AuditLog, settings: ServerSettings, *, limit: int) -> None:
     """Add the routes: before `/api/documents/{id}`, which would match one of them. `limit` is the most bytes of a file."""
-    routes = _Routes(library, settings, limit)
+    routes = _Routes(library, audit, settings, limit)
     for path, method, handler, name, summary, extra in (
         ("/api/kernel2/username", "GET", routes.username, "username", "Tell whose server this is", None),
         ("/api/documents/list", "GET", routes.list, "list_all_documents", "List all documents at once", None),
@@ -58,17 +60,19 @@ def install(app: FastAPI, library: Library, settings: ServerSettings, *, limit: 
 class _Routes:
     """The handlers."""
 
-    def __init__(self, library: Library, settings: ServerSettings, limit: int) -> None:
+    def __init__(self, library: Library, audit: AuditLog, settings: ServerSettings, limit: int) -> None:
         self._library = library
+        self._audit = audit
         self._settings = settings
         self._limit = limit
 
-    async def username(self) -> Response:
-        return answer({"username": Principal().owner})
+    async def username(self, request: Request) -> Response:
+        return answer({"username": principal_of(request).owner})
 
-    async def list(self) -> Response:
-        first = await self._page(None)  # what fails before the headers has a true status
-        return StreamingResponse(self._listed(first), media_type="application/json")
+    async def list(self, request: Request) -> Response:
+        owner = principal_of(request).owner
+        first = await self._page(owner, None)  # what fails before the headers has a true status
+        return StreamingResponse(self._listed(owner, first), media_type="application/json")
 
     async def upload(self, request: Request) -> Response:
         kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
@@ -78,20 +82,25 @@ class _Routes:
         if len(sent) > 1:
             await in_thread(items.drop, sent)
             raise InvalidRequest("Send one file. POST /api/documents takes several.", param="file")
-        (added,) = await items.add(self._library, sent, Principal())
-        assert isinstance(added, Document)  # noqa: S101 # for the type checker: a batch of one that fails raises
+        async with self._audit.doing(principal_of(request), "documents.added") as note:
+            (added,) = await items.add(self._library, sent, principal_of(request))
+            assert isinstance(added, Document)  # noqa: S101 # for the type checker: a batch of one that fails raises
+            note.targets = [added.id]
         return answer(memory_body(added))
 
-    async def remove(self, filename: str) -> Response:
-        document = await self._library.find(filename, DEFAULT_COLLECTION, Principal())
-        if document is None:
-            raise DocumentNotFound("There is no document of this name in the collection 'default'.", param="filename")
-        return answer({"removed": await self._library.remove([document.id], Principal())})
+    async def remove(self, filename: str, request: Request) -> Response:
+        principal = principal_of(request)
+        async with self._audit.doing(principal, "documents.removed") as note:
+            document = await self._library.find(filename, DEFAULT_COLLECTION, principal)
+            if document is None:
+                raise DocumentNotFound("There is no document of this name in the collection 'default'.", param="filename")
+            note.targets = [document.id]
+            return answer({"removed": await self._library.remove(note.targets, principal)})
 
-    async def _page(self, cursor: str | None) -> Page:
-        return await self._library.list(Filter(Principal().owner), limit=PAGE, cursor=cursor)
+    async def _page(self, owner: str, cursor: str | None) -> Page:
+        return await self._library.list(Filter(owner), limit=PAGE, cursor=cursor)
 
-    async def _listed(self, page: Page) -> AsyncIterator[bytes]:
+    async def _listed(self, owner: str, page: Page) -> AsyncIterator[bytes]:
         """Yield the answer page by page: a large library holds up nobody, and is never in memory whole."""
         start, end = orjson.dumps(envelope(None)).rsplit(b"null", 1)
         yield start + b"["
@@ -102,7 +111,7 @@ class _Routes:
                 separator = b","
             if page.next_cursor is None:
                 break
-            page = await self._page(page.next_cursor)
+            page = await self._page(owner, page.next_cursor)
         yield b"]" + end
 
 

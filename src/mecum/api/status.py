@@ -24,8 +24,8 @@ class Health:
         self._queue = queue
         self._began = time.monotonic()
 
-    def check(self) -> None:
-        """Return if chats can be answered now.
+    def check(self, *, known: bool = True) -> None:
+        """Return if chats can be answered now; why they cannot is told to those who are `known`.
 
         Raises:
             Draining, ModelLoading, EngineDown: they cannot.
@@ -34,16 +34,21 @@ class Health:
             raise Draining("The server is shutting down.", retry_after=5)
         status = self._engine.status()
         if status.state == "starting":
-            raise ModelLoading(status.reason or "The model is still loading.")
+            raise ModelLoading((known and status.reason) or "The model is still loading.")
         if status.state != "ready":
-            raise EngineDown(status.reason or f"The engine is {status.state}.", retry_after=status.retry_after or 1)
+            reason = (known and status.reason) or f"The engine is {status.state}."
+            raise EngineDown(reason, retry_after=status.retry_after or 1)
+
+    def state(self) -> Json:
+        """Return what anybody may know: the state."""
+        state = self._engine.status().state if self._gate.is_open else "draining"
+        return {"status": "ok" if state == "ready" else state}
 
     def report(self) -> Json:
         """Return the state of server, engine and model, and the uptime in seconds."""
         status = self._engine.status()
-        state = status.state if self._gate.is_open else "draining"
         return {
-            "status": "ok" if state == "ready" else state,
+            **self.state(),
             "version": __version__,
             "uptime": round(time.monotonic() - self._began, 1),
             "engine": _engine_body(status),

@@ -21,16 +21,17 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from mecum.api import asked
+from mecum.api.access import principal_of
 from mecum.api.asked import ForgetBody
 from mecum.api.bodies import answer
 from mecum.api.disk import in_thread, open_file, translated
 from mecum.api.download import attached, pieces
 from mecum.api.leaving import gone, uncancelled, unless
 from mecum.api.middleware import asks_for_head
+from mecum.audit.log import AuditLog
 from mecum.errors import Busy
 from mecum.knowledge.library import Library
 from mecum.settings.schema import ServerSettings
-from mecum.types import Principal
 
 COPIES: Final = 2  # at a time: each takes the room of the whole library
 KIND: Final = "application/x-tar"
@@ -44,10 +45,12 @@ class Upkeep:
 
     library: Library
     settings: ServerSettings
+    audit: AuditLog
     copies: set[Path] = field(default_factory=set)  # those that are being sent
 
-    async def backup(self) -> Response:
+    async def backup(self, request: Request) -> Response:
         """Send a copy of everything."""
+        await self.audit.record(principal_of(request), "library.copied", count=1)
         return BackupAnswer(self.library, self.copies)
 
     async def verify(self) -> Response:
@@ -58,7 +61,10 @@ class Upkeep:
         """Remove all documents, for good."""
         await asked.read(request, ForgetBody, self.settings)
         await in_thread(_clear, self.library.temporary().parent)
-        return answer({"removed": await self.library.forget(Principal())})
+        principal = principal_of(request)
+        async with self.audit.doing(principal, "documents.forgotten") as note:
+            note.count = await self.library.forget(principal)
+        return answer({"removed": note.count})
 
 
 class BackupAnswer(Response):

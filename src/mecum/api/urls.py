@@ -13,17 +13,23 @@ from starlette.staticfiles import StaticFiles
 
 from mecum import __version__
 from mecum.api import errors, library_urls, openapi, second_me, status
+from mecum.api import keys as key_urls
 from mecum.api import roles as role_urls
+from mecum.api.access import Access, is_known
 from mecum.api.chat import endpoint
 from mecum.api.middleware import Cors, HeadAsGet, OnlyOurs, RequestLog, origin_name
+from mecum.api.needs import described
 from mecum.api.parse import LOCAL, OPENAI
+from mecum.audit.log import AuditLog
 from mecum.chat.answer import Chat
 from mecum.chat.gate import Gate
 from mecum.engine.base import Engine
 from mecum.engine.queue import Queue
 from mecum.errors import NotFound
+from mecum.keys.ring import Keyring
 from mecum.knowledge.library import Library
 from mecum.roles.stored import StoredRoles
+from mecum.settings.reach import this_machine_only
 from mecum.settings.schema import LibrarySettings, ServerSettings
 
 CSP = (
@@ -46,6 +52,8 @@ def create_api(
     settings: ServerSettings,
     library: Library,
     roles: StoredRoles,
+    keys: Keyring,
+    audit: AuditLog,
     documents: LibrarySettings,
 ) -> FastAPI:
     """Return the web application. It opens nothing: who builds it starts and closes what it is given."""
@@ -53,18 +61,21 @@ def create_api(
     errors.install(app)
     _chat_urls(app, chat, settings)
     _model_urls(app, engine)
-    role_urls.install(app, roles, settings)
-    second_me.install(app, library, settings, limit=int(documents.max_upload_mb * 1024 * 1024))
-    library_urls.install(app, library, gate, settings, documents)
+    role_urls.install(app, roles, audit, settings)
+    may_open = settings.allow_open_network or this_machine_only(settings.host)
+    key_urls.install(app, keys, audit, roles, settings, may_open=may_open)
+    second_me.install(app, library, audit, settings, limit=int(documents.max_upload_mb * 1024 * 1024))
+    library_urls.install(app, library, gate, audit, settings=settings, files=documents)
     _status_urls(app, status.Health(engine=engine, gate=gate, queue=queue))
     _page_urls(app)
+    app.add_middleware(Access, keys=keys, audit=audit, may_open=may_open)  # innermost: what is first in `rulings.md` 1 is
     origins = [origin_name(origin) for origin in settings.allowed_origins]
     if origins:
         app.add_middleware(Cors, origins=origins)
     app.add_middleware(HeadAsGet)
     app.add_middleware(OnlyOurs, hosts=settings.allowed_hosts, origins=origins)
     app.add_middleware(RequestLog)
-    openapi.describe(app)
+    openapi.describe(app, lambda path: described(path, closed=not (keys.is_open and may_open)))
     return app
 
 
@@ -108,12 +119,12 @@ def _status_urls(app: FastAPI, health: status.Health) -> None:
     async def livez() -> Response:
         return _json({"status": "ok"})
 
-    async def readyz() -> Response:
-        health.check()
+    async def readyz(request: Request) -> Response:
+        health.check(known=is_known(request))
         return _json({"status": "ok"})
 
-    async def report() -> Response:
-        return _json(status.envelope(health.report()))
+    async def report(request: Request) -> Response:
+        return _json(status.envelope(health.report() if is_known(request) else health.state()))
 
     for path, handler, schema, summary in (
         ("/livez", livez, "Alive", "Whether the server lives"),

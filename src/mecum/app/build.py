@@ -5,10 +5,13 @@ Invariant: what `start` opens in order, `aclose` closes in reverse, also after a
 
 from __future__ import annotations
 
+import secrets
+
 from fastapi import FastAPI
 
 from mecum.api.urls import create_api
 from mecum.app.home import install_secret
+from mecum.audit.log import AuditLog
 from mecum.chat.answer import Chat
 from mecum.chat.gate import Gate
 from mecum.engine.base import Engine
@@ -19,6 +22,7 @@ from mecum.engine.embedder.scripted import ScriptedEmbedder
 from mecum.engine.queue import Queue
 from mecum.engine.scripted import Scripted
 from mecum.engine.upstream import Upstream
+from mecum.keys.ring import Keyring
 from mecum.knowledge.library import Library
 from mecum.knowledge.watch import LibraryTarget, Watcher
 from mecum.roles.stored import StoredRoles
@@ -28,7 +32,10 @@ from mecum.types import Principal
 
 
 class App:
-    """Everything that runs. `asgi` is the web application; `start` and `aclose` are called by whoever runs it."""
+    """Everything that runs. `asgi` is the web application; `start` and `aclose` are called by whoever runs it.
+
+    `token` makes its bearer the owner of this machine, with all that there is to do (`run.json`).
+    """
 
     def __init__(self, settings: Settings, engine: Engine, embedder: Embedder) -> None:
         store = Sqlite(settings.home)
@@ -36,6 +43,9 @@ class App:
         self.engine = engine
         self.library = Library(store, embedder, top_k=settings.library.top_k)
         self.roles = StoredRoles(store.roles)
+        self.token = secrets.token_urlsafe(32)
+        self.keys = Keyring(store.keys, self.token)
+        self.audit = AuditLog(store.audit)
         self._watcher = _watcher(settings.library, self.library)
         self.gate = Gate()
         self.queue = Queue(self._slots, waiting=settings.engine.queue, timeout=settings.engine.queue_timeout)
@@ -55,6 +65,8 @@ class App:
             queue=self.queue,
             library=self.library,
             roles=self.roles,
+            keys=self.keys,
+            audit=self.audit,
             settings=settings.server,
             documents=settings.library,
         )
@@ -69,6 +81,8 @@ class App:
             await self.engine.start()  # first, for a model takes the longest
         await self.library.start()
         await self.roles.start()
+        await self.audit.start()
+        await self.keys.start()
 
     async def watch(self) -> None:
         """Keep the folders of the settings in the library from now on. For a server: a command does its one thing."""
@@ -77,6 +91,8 @@ class App:
     async def aclose(self) -> None:
         """Stop everything."""
         await self._watcher.aclose()
+        await self.keys.aclose()
+        await self.audit.aclose()
         await self.library.aclose()
         await self.engine.aclose()
 

@@ -67,9 +67,9 @@ class Home:
         except OSError as error:
             raise _unusable(self.path, error) from None
 
-    def announce(self, url: str) -> Running:
-        """Tell other commands that a server listens at `url`, and return what they read."""
-        server = Running(pid=os.getpid(), url=url, token=secrets.token_urlsafe(32), started=time.time())
+    def announce(self, url: str, token: str) -> Running:
+        """Tell other commands that a server listens at `url` and knows them by `token`, and return what they read."""
+        server = Running(pid=os.getpid(), url=url, token=token, started=time.time())
         new = self._run.with_suffix(".new")
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
             json.dump(asdict(server), file)

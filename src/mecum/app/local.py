@@ -28,9 +28,10 @@ _SOCKET_PATH = 60  # bytes of a base that leaves room for the rest: a socket's p
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where the API answers: at `url`, over `unix_socket` where there is one."""
+    """Where the API answers: at `url`, over `unix_socket` where there is one, to whoever brings `token`."""
 
     url: str
+    token: str
     unix_socket: Path | None = None
 
 
@@ -56,14 +57,14 @@ def _listening(app: App) -> Iterator[tuple[socket.socket, Address]]:
     """Yield a socket that listens. A server that comes later will have the URL, so links in answers lead to it."""
     if not hasattr(socket, "AF_UNIX"):
         with listening("127.0.0.1", 0) as loopback:
-            yield loopback.sockets[0], Address(loopback.local)
+            yield loopback.sockets[0], Address(loopback.local, app.token)
         return
     with _folder(app.settings.home / "run") as folder, socket.socket(socket.AF_UNIX) as listener:
         path = folder / "api.sock"
         listener.bind(str(path))
         listener.listen()
         listener.settimeout(0)
-        yield listener, Address(f"http://localhost:{app.settings.server.port}", path)
+        yield listener, Address(f"http://localhost:{app.settings.server.port}", app.token, path)
 
 
 @contextmanager

@@ -59,7 +59,7 @@ async def _run(settings: Settings, on_listening: OnListening) -> None:
     ):
 
         def announce() -> None:
-            home.announce(open_sockets.local)
+            home.announce(open_sockets.local, app.token)
             on_listening(app, open_sockets)
 
         app = build(settings)

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import hmac
 import logging
+import re
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -26,6 +27,7 @@ from mecum.types import Principal
 OK: Final = "ok"
 MINUTE: Final = 60.0  # seconds
 MOST_TARGETS: Final = 100  # ids of one deed that are kept; its count says how many there were
+_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}")
 NOBODY: Final = ""  # the owner of a deed of which nobody knows whose it is
 
 log = logging.getLogger(__name__)
@@ -73,7 +75,7 @@ class AuditLog:
             what=what,
             owner=who.owner,
             key=who.key_id,
-            targets=tuple(targets[:MOST_TARGETS]),
+            targets=tuple(map(_id, targets[:MOST_TARGETS])),
             count=len(targets) if count is None else count,
             outcome=outcome,
         )
@@ -133,6 +135,11 @@ class AuditLog:
         counted, self._counted = self._counted, Counter()
         if counted:
             await _attempted(self._store.count([replace(deed, count=times) for deed, times in counted.items()]))
+
+
+def _id(target: str) -> str:
+    """Return an id as it is, and nothing of what somebody sent in the place of one."""
+    return target if _ID.fullmatch(target) else "no id"
 
 
 async def _attempted(writing: Awaitable[Any]) -> None:

@@ -144,8 +144,7 @@ def _given(query: Query | None) -> list[tuple[str, str]]:
 @asynccontextmanager
 async def to_server(server: Running) -> AsyncIterator[Api]:
     """Speak to the server that runs on the data directory."""
-    headers = {"Authorization": f"Bearer {server.token}"}
-    async with aiohttp.ClientSession(headers=headers) as session:
+    async with aiohttp.ClientSession(headers=_bearing(server.token)) as session:
         yield Api(session, server.url, client.gone(server).message, here=False)
 
 
@@ -153,5 +152,9 @@ async def to_server(server: Running) -> AsyncIterator[Api]:
 async def to_address(address: Address) -> AsyncIterator[Api]:
     """Speak to the API that this process serves to itself."""
     connector = aiohttp.UnixConnector(str(address.unix_socket)) if address.unix_socket else None
-    async with aiohttp.ClientSession(connector=connector) as session:
+    async with aiohttp.ClientSession(connector=connector, headers=_bearing(address.token)) as session:
         yield Api(session, address.url, "The library stopped working in the middle.", here=True)
+
+
+def _bearing(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}

@@ -11,6 +11,7 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from types import TracebackType
 from typing import Final
 
 from mecum.errors import RateLimited
@@ -21,7 +22,7 @@ _SOON: Final = 1  # seconds to wait for the end of another request, whenever tha
 
 
 class Limit:
-    """One key's. None: it has no limit of that kind."""
+    """One key's, entered by each of its requests. None: it has no limit of that kind."""
 
     def __init__(self, rate: int | None, concurrency: int | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._rate = rate
@@ -30,8 +31,8 @@ class Limit:
         self._times: deque[float] = deque()  # when requests of the last minute were let in
         self._working = 0
 
-    def enter(self) -> None:
-        """Let a request in; `leave` when it has ended.
+    def __enter__(self) -> None:
+        """Let a request in, for the block that is its work.
 
         Raises:
             RateLimited: it is one too many.
@@ -48,8 +49,7 @@ class Limit:
             self._times.append(now)
         self._working += 1
 
-    def leave(self) -> None:
-        """Say that a request which was let in has ended."""
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
         self._working -= 1
 
     def headers(self) -> Mapping[str, str]:

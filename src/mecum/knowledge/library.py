@@ -212,10 +212,13 @@ class Library:
         self._progress.removed(principal.owner, ids)
         return number
 
+    async def under(self, path: str, collection: str | None, principal: Principal) -> tuple[str, ...]:
+        """Return the ids of the document of that path, or of all in that folder; in one collection, or (None) in all."""
+        return await self._store.documents.under(principal.owner, path, collection)
+
     async def remove_path(self, path: str, collection: str | None, principal: Principal) -> int:
-        """Remove the document of that path, or all in the folder of that path; in one collection, or (None) in all."""
-        ids = await self._store.documents.under(principal.owner, path, collection)
-        return await self.remove(ids, principal)
+        """Remove the documents that are `under` a path."""
+        return await self.remove(await self.under(path, collection, principal), principal)
 
     async def rename(self, document_id: str, path: str, principal: Principal) -> Document:
         """Give a document another path. Nothing is read or embedded again.

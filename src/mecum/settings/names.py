@@ -25,6 +25,7 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "home": "--home",
         "server.host": "--host",
         "server.port": "--port",
+        "server.allow_open_network": "--allow-open-network",
         "engine.model": "--model",
         "engine.base_url": "--engine-url",
         "engine.scripted": "--demo",

@@ -31,6 +31,9 @@ class ServerSettings(_Section):
 
     host: str = Field("localhost", description="address to listen on; localhost is 127.0.0.1 and, where there is one, ::1")
     port: Port = Field(8002, description="port to listen on; 0 takes a free one")
+    allow_open_network: bool = Field(
+        default=False, description="let whoever reaches host in without a key, while there is none; said at each start"
+    )
     public_url: Address | None = Field(None, description="address that links in answers begin with; else the request's Host")
     allowed_hosts: tuple[str, ...] = Field((), description="names, besides localhost, that a Host header may carry")
     allowed_origins: tuple[str, ...] = Field((), description="web origins that may call the API from a browser")

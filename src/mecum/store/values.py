@@ -274,7 +274,7 @@ KEPT = 90 * 86_400.0  # seconds that the audit log goes back, and that a key whi
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewKey:
-    """An API key as it is added: `hash` is the SHA-256 of its text, which is kept nowhere, `hint` are the text's last letters.
+    """An API key as it is added: `hash` is the SHA-256 of its text, which is kept nowhere; `hint` is the text's end.
 
     `owner` is whose documents, roles and chats it opens, `scopes` what for. `expires` is in seconds since 1970. `rate` is
     the most requests in a minute, `concurrency` the most at once; None: no limit of its own.
