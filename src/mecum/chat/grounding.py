@@ -28,6 +28,7 @@ _TASK: Final = (
     "do not tell. Answer {form}in the language of the question."
 )
 _CITE: Final = "After each statement cite the passage it comes from by its number, like [1]. "
+_SAID: Final = frozenset(("eml", "mbox", "whatsapp", "telegram", "chatgpt"))  # kinds whose dates are those of what is said
 _FORM: Final = "in whole sentences, "  # a small model cites what is a sentence
 
 
@@ -75,12 +76,16 @@ def _passage(hit: Hit, mark: str, passages: int) -> str:
     title, heading = label(hit.title or hit.path, mark=mark), label(hit.heading or "", mark=mark)
     page = "" if hit.page is None else f"page {hit.page}"
     section = f"§ {heading}" if heading not in ("", title) else ""
-    place = ", ".join(filter(None, (title, page, section, _day(hit.date))))
+    place = ", ".join(filter(None, (title, page, section, _day(hit))))
     return f"[{hit.index}] {place}\n{quoted(hit.text, mark=mark, kind=hit.kind, passages=passages)}"
 
 
-def _day(date: float | None) -> str:
+def _day(hit: Hit) -> str:
+    """Return when a message was said. Of other kinds the date is the file's, which says little about what stands in it."""
+    if hit.date is None:
+        return ""
     try:
-        return "" if date is None else datetime.fromtimestamp(date, UTC).date().isoformat()
+        day = datetime.fromtimestamp(hit.date, UTC).date().isoformat()
     except (OverflowError, OSError, ValueError):
         return ""  # no year that a calendar has
+    return day if hit.kind in _SAID else f"file of {day}"
