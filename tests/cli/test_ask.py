@@ -8,10 +8,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import psutil
 import pytest
+from tests.cli import inside
+from tests.cli.inside_library import ENVIRON
 from tests.clients.server import Server, clean_environment, serving
 
 from mecum.app.home import running
@@ -164,7 +167,7 @@ def test_a_server_that_was_killed_is_not_asked(tmp_path):
 def test_without_a_server_it_answers_itself_and_leaves_nothing(tmp_path):
     done = ask(tmp_path, "Sum up:", stdin="one", MECUM_ENGINE_SCRIPTED="1")
     assert (done.returncode, done.stdout, done.stderr) == (0, "You said: Sum up:\n\n```\none\n```\n", "")
-    assert [entry.name for entry in tmp_path.iterdir()] == ["lock"]
+    assert {entry.name for entry in tmp_path.iterdir()} == {"lock", "mecum.db", "files", "secret"}
 
 
 @pytest.mark.parametrize(
@@ -203,3 +206,30 @@ def test_alone_the_starter_model_answers_and_no_process_stays(tmp_path):
     assert done.stdout.strip()
     engines = [process for process in psutil.process_iter(["cmdline"]) if str(tmp_path) in str(process.info["cmdline"])]
     assert not engines
+
+
+# Documents
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_documents_are_looked_into_if_there_are_any(tmp_path, alone):
+    def ask(*arguments: str) -> subprocess.CompletedProcess[str]:
+        return inside.mecum("ask", "--home", home, *arguments, **ENVIRON)
+
+    home, note = tmp_path / "home", tmp_path / "boats.md"
+    note.write_text("# Boats\n\n## Crew\n\nAnna steers the red boat.")
+    with nullcontext() if alone else serving(home, "--demo", env=ENVIRON) as server:
+        assert ask("Who steers the red boat?").stderr == ""
+        assert inside.mecum("add", "--home", home, note, **ENVIRON).returncode == 0
+        done = ask("Who steers the red boat?")
+        assert "Anna steers the red boat." in done.stdout  # the script says what it was asked, with the passages
+        lines = done.stderr.splitlines()
+        assert lines[0].startswith("[1] Boats")
+        assert lines[0].endswith(f"({note})")
+        if server:
+            assert lines[1].startswith(f"    {server.url}/#/d/")
+        assert len(lines) == 2 - alone
+        done = ask("Who steers the red boat?", "--no-docs")
+        assert (done.stdout, done.stderr) == ("You said: Who steers the red boat?\n", "")
+        done = ask("zebra quantum chromodynamics", "--docs")
+        assert done.stderr == "mecum: your documents hold nothing on this; what the answer says comes from the model.\n"

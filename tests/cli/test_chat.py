@@ -20,6 +20,7 @@ from mecum.cli.slash import COMMANDS
 ALT_ENTER, UP, CTRL_C, CTRL_D = "\x1b\r", "\x1b[A", "\x03", "\x04"
 DEMO = {"MECUM_ENGINE_SCRIPTED": "1"}
 ENDLESS = "\x1b[200~!say begun\n!wait 60\x1b[201~"
+LIBRARY = {"mecum.db", "files", "secret"}  # in the data directory
 
 
 @pytest.fixture(scope="module")
@@ -234,7 +235,7 @@ def test_without_a_server_it_answers_itself_and_keeps_what_was_typed(tmp_path):
         chat.type(CTRL_D)
         assert chat.ended() == 0
     assert not is_held(tmp_path)
-    assert {file.name for file in tmp_path.iterdir()} == {"lock", "history"}
+    assert {file.name for file in tmp_path.iterdir()} == LIBRARY | {"lock", "history"}
     assert stat.S_IMODE((tmp_path / "history").stat().st_mode) == 0o600
     with at_terminal("chat", "--home", str(tmp_path), **DEMO) as chat:
         chat.prompt()
@@ -250,7 +251,7 @@ def test_history_can_be_left_out(tmp_path):
         chat.prompt()
         chat.type(CTRL_D)
         assert chat.ended() == 0
-    assert [file.name for file in tmp_path.iterdir()] == ["lock"]
+    assert {file.name for file in tmp_path.iterdir()} == LIBRARY | {"lock"}
 
 
 def test_a_model_that_is_not_there_ends_it_with_5(tmp_path):
