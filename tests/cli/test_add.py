@@ -16,7 +16,8 @@ from tests.cli.typist import at_terminal
 from tests.clients.server import clean_environment, serving
 
 from mecum.cli.added import Outcome, remarks, summary
-from mecum.cli.gather import Failed
+from mecum.cli.adding import Adding, Wish
+from mecum.cli.gather import Failed, Gathered
 
 MANY = 100  # more than one request takes
 
@@ -189,6 +190,34 @@ def test_the_library_is_left_as_others_can_take_it(tmp_path):
 
 
 # What is said
+
+
+def adding(*, files: int, stored: int, here: bool = True) -> Adding:
+    """An adding in the middle of its work."""
+    one = Adding(Wish(names=(), collection="default"), Gathered(), None)
+    one._here = here
+    one._tally.expect(files, 100 * files)
+    one._tally.lose(stored)
+    return one
+
+
+@pytest.mark.parametrize(
+    ("one", "stopped", "broken"),
+    [
+        (adding(files=0, stored=0), "stopped, before anything was sent.", ""),
+        (adding(files=9, stored=0), "The same command again adds the others.", ""),
+        (
+            adding(files=9, stored=4),
+            "4 of 9 files are in the library, and stay there. The same",
+            "The same command again goes on.",
+        ),
+        (adding(files=9, stored=9), "or mecum serve, goes on with them.", "The same command again goes on."),
+        (adding(files=9, stored=9, here=False), "The server goes on with them.", "The same command again goes on."),
+    ],
+)
+def test_it_says_how_to_go_on(one, stopped, broken):
+    assert stopped in one.stopped()
+    assert one.broken().endswith(broken)
 
 
 def outcome(*, states: tuple[str, ...] = (), here: bool = False, **more: object) -> Outcome:

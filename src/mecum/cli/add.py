@@ -20,7 +20,7 @@ from mecum.cli.adding import Adding, Wish
 from mecum.cli.gather import Gathered, gather
 from mecum.cli.served import prepared, run
 from mecum.cli.terminal import note
-from mecum.errors import InvalidRequest
+from mecum.errors import InvalidRequest, MecumError
 
 STDIN: Final = "-"
 
@@ -39,6 +39,10 @@ def add(wish: Wish, flags: Mapping[str, Any], config: Path | None) -> int:
             outcome = run(settings, adding.work)
         except KeyboardInterrupt:
             note(adding.stopped())
+            raise
+        except MecumError:
+            if said := adding.broken():
+                note(said)
             raise
     added.tell(outcome, as_json=wish.as_json)
     return 1 if outcome.failed else 0

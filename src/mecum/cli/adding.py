@@ -82,12 +82,17 @@ class Adding:
         tally = self._tally
         if not tally.files:
             return "stopped, before anything was sent."
-        there = f"stopped: {tally.stored:,} of {many(tally.files, 'file')} are in the library, and stay there."
         if tally.stored < tally.files:
-            return f"{there} The same command again adds the others."
-        if self._here:
-            return f"{there} The same command again, or mecum serve, goes on with them."
-        return f"{there} The server goes on with them."
+            return f"stopped: {self._there()} The same command again adds the others."
+        who = "The same command again, or mecum serve, goes on with them." if self._here else "The server goes on with them."
+        return f"stopped: {self._there()} {who}"
+
+    def broken(self) -> str:
+        """Return what there is to say when the server is at fault, or gone."""
+        return f"{self._there()} The same command again goes on." if self._tally.stored else ""
+
+    def _there(self) -> str:
+        return f"{self._tally.stored:,} of {many(self._tally.files, 'file')} are in the library, and stay there."
 
     async def _send(self, api: Api) -> None:
         await self._connected.wait()  # from now on no news is missed
@@ -123,7 +128,7 @@ class Adding:
             else:
                 self._tally.hear(event["document_id"], event.get("document"))
                 self._news.set()
-        raise MecumError("The server ended. What was added stays; the same command again adds the rest.")
+        raise MecumError("The server ended.")
 
     async def _poll(self, api: Api) -> None:
         pause = _POLL
