@@ -41,11 +41,27 @@ def test_one_address_is_that_address(host):
         assert open_.url == open_.local
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "127.0.0.2", "example.org", "", "localhost.evil.example"])
-def test_no_other_address_is_bound(host):
-    with pytest.raises(SettingsError, match="this machine only") as caught, listening(host, 0):
+@pytest.mark.parametrize(("host", "used"), [("0.0.0.0", "127.0.0.1"), ("::", "::1"), ("127.0.0.2", "127.0.0.2")])
+def test_every_address_or_another_one(host, used):
+    if ":" in host and not has_ipv6():
+        pytest.skip("no IPv6 on this machine")
+    with listening(host, 0) as open_:
+        port = open_.sockets[0].getsockname()[1]
+        assert open_.sockets[0].getsockname()[0] == host
+        assert open_.local == f"http://{f'[{used}]' if ':' in used else used}:{port}"
+        assert connects(used, port)
+
+
+@pytest.mark.parametrize("host", ["example.org", "", "localhost.evil.example", "0", "127.1", "fe80::1%lo", "192.168.1.5/24"])
+def test_no_name_is_looked_up(host):
+    with pytest.raises(SettingsError, match="localhost or an address of this machine") as caught, listening(host, 0):
         pass
     assert repr(host) in caught.value.message
+
+
+def test_an_address_of_another_machine():
+    with pytest.raises(SettingsError, match="this machine has no such address"), listening("192.0.2.1", 0):
+        pass
 
 
 @pytest.mark.parametrize("taken", ["127.0.0.1", "::1"])

@@ -72,7 +72,10 @@ class RequestLog:
 
 
 class OnlyOurs:
-    """Refuses a Host that is not this machine's (DNS rebinding) and an Origin that is not listed (other web sites)."""
+    """Refuses a Host that is not this machine's (DNS rebinding) and an Origin that is not listed (other web sites).
+
+    The address that the connection came to is a Host of ours: no name leads there but those that we know.
+    """
 
     def __init__(self, app: ASGIApp, *, hosts: Iterable[str], origins: Iterable[str]) -> None:
         self._app = app
@@ -88,7 +91,8 @@ class OnlyOurs:
 
     def _fault(self, scope: Scope) -> Refused | None:
         hosts = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-        if len(hosts) != 1 or host_name(hosts[0]) not in self._hosts:
+        name = host_name(hosts[0]) if len(hosts) == 1 else None
+        if name is None or (name not in self._hosts and name != _address(scope)):
             return Refused("This Host is not served here. Add it to server.allowed_hosts if it is yours.")
         origins = [value.decode("latin-1") for name, value in scope["headers"] if name == b"origin"]
         for origin in origins:
@@ -137,6 +141,14 @@ class Cors(CORSMiddleware):
         if response.status_code == 200:
             return response
         return response_of(InvalidRequest("This preflight names a method that there is not, or comes from no other origin."))
+
+
+def _address(scope: Scope) -> str | None:
+    """Return the address of ours that a connection came to, None where it came another way than by one."""
+    try:
+        return str(ipaddress.ip_address((scope.get("server") or ("",))[0]))
+    except ValueError:
+        return None
 
 
 def host_name(host: str) -> str | None:

@@ -1,27 +1,30 @@
 """The sockets: bound and listening before anything slow starts, so that a port in use is known at once.
 
-Invariant: only addresses of this machine itself are ever bound, because there are no API keys yet (`rulings.md` 24;
-`tests/app/test_listen.py`).
+Which addresses may be bound is `exposure`'s to say, before. Invariant: a name is never looked up, but for `localhost`, so no
+name server decides who reaches us (`tests/app/test_listen.py`).
 """
 
 from __future__ import annotations
 
 import errno
+import ipaddress
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 from mecum.errors import AddressInUse, SettingsError
+from mecum.settings.reach import bare
 
 _LOOPBACK = ("127.0.0.1", "::1")
+_EVERY = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 # all addresses of this machine, and which one it uses itself
 _BACKLOG = 2048  # connections that wait for the program, also while it starts
 _TRIES = 20  # with port 0: the port that is free on 127.0.0.1 may be taken on ::1
 
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """Open sockets, all with the same port. `url` is what people write, `local` names the first socket's address."""
+    """Open sockets, all with the same port. `url` is what people write, `local` what commands on this machine use."""
 
     sockets: tuple[socket.socket, ...]
     url: str
@@ -33,31 +36,32 @@ def listening(host: str, port: int) -> Iterator[Listening]:
     """Listen for the block. `localhost` is 127.0.0.1 and, where there is one, ::1; port 0 takes a free one.
 
     Raises:
-        SettingsError: the host is not this machine's loopback, or the port may not be used.
+        SettingsError: the host is no address of this machine, or the port may not be used.
         AddressInUse: another program listens there.
     """
     addresses = _addresses(host)
     with ExitStack() as held:
         sockets = _bound(held, addresses, port)
         taken = sockets[0].getsockname()[1]
-        name = "localhost" if len(addresses) > 1 else _bracketed(addresses[0])
-        yield Listening(tuple(sockets), f"http://{name}:{taken}", f"http://{_bracketed(addresses[0])}:{taken}")
+        local = _bracketed(_EVERY.get(addresses[0], addresses[0]))
+        name = "localhost" if len(addresses) > 1 else local
+        yield Listening(tuple(sockets), f"http://{name}:{taken}", f"http://{local}:{taken}")
 
 
 def _addresses(host: str) -> list[str]:
-    name = host.lower().removeprefix("[").removesuffix("]")
+    name = bare(host)
     if name == "localhost":
         return list(_LOOPBACK)
-    if name not in _LOOPBACK:  # 127.0.0.2 neither: the Host check knows these names only
-        raise SettingsError(_not_ours(host))
-    return [name]
-
-
-def _not_ours(host: str) -> str:
-    return (
-        f"server.host is {host!r}, but must be localhost, 127.0.0.1 or ::1: this version has no API keys, so it serves "
-        "this machine only. From another one, use a tunnel: ssh -L 8002:localhost:8002 THIS-MACHINE."
-    )
+    try:
+        address = ipaddress.ip_address(name)
+    except ValueError:
+        address = None
+    if address is None or "%" in name:
+        raise SettingsError(
+            f"server.host is {host!r}, but must be localhost or an address of this machine, such as 192.168.1.5; "
+            "0.0.0.0 and :: are all of them. Names by which others know it: server.allowed_hosts."
+        )
+    return [str(address)]
 
 
 def _bound(held: ExitStack, addresses: list[str], port: int) -> list[socket.socket]:
@@ -109,6 +113,8 @@ def _refused(error: OSError, addresses: list[str], port: int) -> AddressInUse | 
         return AddressInUse(
             f"Port {port} on {where} is in use by another program. Stop it, or choose another port: --port {other}."
         )
+    if error.errno == errno.EADDRNOTAVAIL:
+        return SettingsError(f"mecum cannot listen on {where}: this machine has no such address. Choose another: --host.")
     reason = "this user may not use it" if error.errno == errno.EACCES else error.strerror
     return SettingsError(f"mecum cannot listen on port {port} of {where}: {reason}. Choose another one: --port {other}.")
 

@@ -24,7 +24,7 @@ from typing import Any, cast
 
 import psutil
 
-from mecum.app import garbage
+from mecum.app import differences, exposure, garbage
 from mecum.app.build import App, build
 from mecum.app.home import Home
 from mecum.app.listen import Listening, listening
@@ -52,11 +52,7 @@ def run(settings: Settings, *, on_listening: OnListening) -> None:
 async def _run(settings: Settings, on_listening: OnListening) -> None:
     asyncio.get_running_loop().set_exception_handler(on_loop_error)
     stop = asyncio.Event()
-    with (
-        Home(settings.home) as home,
-        _signals(stop, home),
-        listening(settings.server.host, settings.server.port) as open_sockets,
-    ):
+    with Home(settings.home) as home, _signals(stop, home), _listening(settings) as open_sockets:
 
         def announce() -> None:
             home.announce(open_sockets.local, app.token)
@@ -64,6 +60,13 @@ async def _run(settings: Settings, on_listening: OnListening) -> None:
 
         app = build(settings)
         await serve(app, open_sockets.sockets, stop, announce)
+
+
+@contextlib.contextmanager
+def _listening(settings: Settings) -> Iterator[Listening]:
+    exposure.check(settings)
+    with listening(settings.server.host, settings.server.port) as open_sockets:
+        yield open_sockets
 
 
 async def serve(app: App, sockets: tuple[socket.socket, ...], stop: asyncio.Event, on_listening: Callable[[], None]) -> None:
@@ -79,6 +82,7 @@ async def serve(app: App, sockets: tuple[socket.socket, ...], stop: asyncio.Even
         held.push_async_callback(app.aclose)
         if not await _done(app.start(), stopped):
             return
+        await differences.note(app)
         await app.watch()
         web = Web(app, on_listening)
         serving = asyncio.create_task(web.serve(sockets=list(sockets)), name="web")

@@ -23,6 +23,7 @@ from mecum.errors import (
     EngineBroke,
     EngineError,
     InvalidRequest,
+    KeyNotFound,
     MecumError,
     NameTaken,
     NotFound,
@@ -30,6 +31,7 @@ from mecum.errors import (
     RoleNotFound,
     StoreError,
     StoreFull,
+    Unauthorized,
 )
 from mecum.types import Json
 
@@ -42,11 +44,13 @@ _BY_CODE = {
         DocumentNotFound,
         Draining,
         EmbedderNotReady,
+        KeyNotFound,
         NameTaken,
         RetrievalFailed,
         RoleNotFound,
         StoreError,
         StoreFull,
+        Unauthorized,
     )
 }
 

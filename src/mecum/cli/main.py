@@ -53,7 +53,8 @@ def exit_code(error: MecumError) -> int:
 
 def program() -> typer.Typer:
     """Return the command line."""
-    from mecum.cli.library import add_commands  # noqa: PLC0415 # it takes its common options from here
+    from mecum.cli.keys import audit, keys_commands  # noqa: PLC0415 # it takes its common options from here
+    from mecum.cli.library import add_commands  # noqa: PLC0415 # as above
     from mecum.cli.roles import import_commands, roles_commands  # noqa: PLC0415 # as above
 
     cli = typer.Typer(
@@ -70,6 +71,8 @@ def program() -> typer.Typer:
     add_commands(cli)
     cli.add_typer(roles_commands(), name="roles")
     cli.add_typer(import_commands(), name="import")
+    cli.add_typer(keys_commands(), name="keys")
+    cli.command("audit")(audit)
     cli.command("status")(_status)
     cli.command("stop")(_stop)
     cli.command("doctor")(_doctor)
@@ -97,6 +100,9 @@ def _serve(
     *,
     host: Annotated[str | None, typer.Option(metavar="ADDRESS", help="Address to listen on (localhost).")] = None,
     port: Annotated[int | None, typer.Option(metavar="PORT", help="Port to listen on (8002); 0 takes a free one.")] = None,
+    allow_open_network: Annotated[
+        bool, typer.Option("--allow-open-network", help="Let others than this machine in without a key.")
+    ] = False,
     model: Annotated[str | None, typer.Option(metavar="FILE", help="GGUF file to answer with.")] = None,
     engine_url: Annotated[str | None, typer.Option(metavar="URL", help="OpenAI-compatible server to ask instead.")] = None,
     demo: Annotated[bool, typer.Option("--demo", help="Answer by a script, without a model.")] = False,
@@ -114,6 +120,7 @@ def _serve(
     flags = {
         "server.host": host,
         "server.port": port,
+        "server.allow_open_network": allow_open_network or None,
         "engine.model": model,
         "engine.base_url": engine_url,
         "engine.scripted": demo or None,

@@ -19,6 +19,7 @@ from mecum.cli.terminal import say_if_heard
 from mecum.engine.base import Model
 from mecum.observe.log import configure
 from mecum.settings.load import load, show
+from mecum.settings.reach import this_machine_only
 from mecum.settings.schema import Settings
 
 _STARTER = (
@@ -39,7 +40,7 @@ def serve(flags: Mapping[str, Any], config: Path | None) -> None:
 
 
 def _show(app: App, listening: Listening) -> None:
-    lines = list(screen(app.settings, app.engine.status().models, listening.url))
+    lines = list(screen(app.settings, app.engine.status().models, listening.url, closed=not app.keys.is_open))
     if sys.stdout.isatty():
         console = Console(highlight=False, soft_wrap=True)  # a command that is copied must be one line
         for label, value in lines:
@@ -52,18 +53,30 @@ def _padded(label: str) -> str:
     return f"  {label:<9}" if label else ""
 
 
-def screen(settings: Settings, models: tuple[Model, ...], url: str) -> Iterator[tuple[str, str]]:
-    """Yield the start-up screen line by line: a label, empty for a line without one, and a text."""
+def screen(settings: Settings, models: tuple[Model, ...], url: str, *, closed: bool) -> Iterator[tuple[str, str]]:
+    """Yield the start-up screen line by line: a label, empty for a line without one, and a text.
+
+    `closed` says that a key is asked for.
+    """
     body = '{"messages": [{"role": "user", "content": "Hello!"}]}'
     yield "", f"mecum {__version__}"
-    yield "address", f"{url} (this machine only)"
+    yield "address", f"{url} ({_reach(settings, closed=closed)})"
     yield "model", _model(settings, models)
     yield "data", str(settings.home)
-    yield "try", f"curl -N {url}/api/kernel2/chat -H 'Content-Type: application/json' -d '{body}'"
-    yield "clients", f"OpenAI's, with base_url {url}/v1 and any API key; all routes: {url}/docs"
+    key = " -H 'Authorization: Bearer YOUR-KEY'" if closed else ""
+    yield "try", f"curl -N {url}/api/kernel2/chat{key} -H 'Content-Type: application/json' -d '{body}'"
+    which = "your API key (mecum keys create NAME makes one)" if closed else "any API key"
+    yield "clients", f"OpenAI's, with base_url {url}/v1 and {which}; all routes: {url}/docs"
     yield "stop", "Ctrl-C"
     if not (settings.engine.model or settings.engine.base_url or settings.engine.scripted):
         yield "", _STARTER
+
+
+def _reach(settings: Settings, *, closed: bool) -> str:
+    host = settings.server.host
+    if this_machine_only(host):
+        return "this machine only"
+    return f"{host}, for whoever has a key" if closed else f"{host}, OPEN to whoever reaches it"
 
 
 def _model(settings: Settings, models: tuple[Model, ...]) -> str:

@@ -1,7 +1,9 @@
-"""Numbers, sizes, times and places in words, the same in every command. Pure."""
+"""Numbers, sizes, times and places in words, the same in every command."""
 
 from __future__ import annotations
 
+import re
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +13,8 @@ from mecum.errors import InvalidRequest
 from mecum.types import Json
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
+_LENGTH = re.compile(r"([0-9]{1,6})([mhdw])", re.ASCII)
+_SECONDS = {"m": 60.0, "h": 3600.0, "d": 86_400.0, "w": 604_800.0}
 _STATES = ("ready", "searchable", "processing", "queued", "no_text", "failed")
 
 
@@ -62,6 +66,27 @@ def moment(text: str, option: str, *, end: bool) -> float:
         return when.timestamp()  # without a zone it is this machine's
     except (OverflowError, OSError):
         raise InvalidRequest(f"{option} is {text!r}, which is in no calendar of this machine.") from None
+
+
+def later(text: str, option: str) -> float:
+    """Return the time so long from now ("30d"), or of a date, at the day's end, in seconds since 1970.
+
+    Raises:
+        InvalidRequest: it is neither.
+    """
+    length = _length(text)
+    return moment(text, option, end=True) if length is None else time.time() + length
+
+
+def ago(text: str, option: str) -> float:
+    """Return the time so long ago ("7d"), or of a date, at the day's beginning; errors as `later`."""
+    length = _length(text)
+    return moment(text, option, end=False) if length is None else time.time() - length
+
+
+def _length(text: str) -> float | None:
+    found = _LENGTH.fullmatch(text.strip())
+    return None if found is None else int(found[1]) * _SECONDS[found[2]]
 
 
 def place(found: Mapping[str, Any]) -> str:
