@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema_rs
 import pytest
 from fastapi import FastAPI
-from tests.chat.rooms import Rooms, Stage, passage
+from tests.chat.rooms import ANN, Rooms, Stage, passage
 from tests.clients.wire import V1, Answer, Json, asks, deltas, has_both_shapes
 
 from mecum.api import answers, errors
@@ -43,7 +43,7 @@ async def ask(rooms: Rooms, body: Json, **settings: Any) -> Answer:
 
     headers = [(b"host", b"localhost:8002"), (b"content-type", b"application/json")]
     scope = {"type": "http", "method": "POST", "path": V1, "headers": headers, "scheme": "http", "query_string": b""}
-    await app(scope, receive, send)
+    await app({**scope, "mecum.principal": ANN}, receive, send)
     start, *bodies = sent
     found = {name.decode(): value.decode() for name, value in start["headers"]}
     rooms.check_nothing_is_held()
@@ -53,7 +53,6 @@ async def ask(rooms: Rooms, body: Json, **settings: Any) -> Answer:
 def rooms_with(*hits: Any, **more: Any) -> Rooms:
     rooms = Rooms(**more)
     rooms.library.hits = hits
-    rooms.library.anybody = True
     return rooms
 
 
