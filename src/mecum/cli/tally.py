@@ -99,6 +99,11 @@ class Tally:
         """How many passages there are by now."""
         return sum(document["passages"] for document in self._documents.values())
 
+    @property
+    def missing(self) -> int:
+        """How many vectors are to be made, of all that is read by now."""
+        return self._last[2] if self.goal == "ready" and self._last else 0
+
     def rate(self, now: float) -> float | None:
         """Return passages a second, of the work that the goal asks for; None while it cannot be told."""
         if self.goal == "ready":
@@ -117,8 +122,7 @@ class Tally:
         if unread and not self.passages:
             return None
         to_come = self.passages * unread / read if read else 0.0
-        missing = self._last[2] if self.goal == "ready" and self._last else 0
-        return (missing + to_come) / rate
+        return (self.missing + to_come) / rate
 
     def _keep(self, document: Json) -> None:
         self._documents[document["id"]] = document
