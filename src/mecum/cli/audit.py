@@ -27,7 +27,9 @@ def show(where: Where, *, since: float | None, limit: int, as_json: bool) -> Non
             found += page["items"]
             if (cursor := page["next_cursor"]) is None:
                 break
-        return sorted(found[::-1], key=lambda entry: float(entry["time"]))  # what is counted is written down later
+        found.reverse()
+        found.sort(key=lambda entry: float(entry["time"]))  # what is counted is written down later
+        return found
 
     entries = where.do(work)
     if as_json:
