@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -16,7 +17,7 @@ from mecum.engine.embedder.base import Embedded, Kind, Status, Vectors
 from mecum.errors import EngineDown
 
 COORDINATES: Final = 4  # of one word
-TOKENS: Final = 512  # words of a text that it says it reads
+TOKENS: Final = 512  # words of a text that it reads
 
 
 class ScriptedEmbedder:
@@ -75,9 +76,13 @@ class ScriptedEmbedder:
         if not self._status.ready:
             raise EngineDown(self._status.reason or "The embedder is not ready.")
         vector = np.zeros(self._dimension, np.float32)
-        for word in re.findall(r"\w+", text.casefold()) or [""]:
+        for word in _words(text) or [""]:
             digest = hashlib.sha256(word.encode("utf-8", "replace")).digest()
             for number in range(COORDINATES):
                 place = int.from_bytes(digest[4 * number : 4 * number + 3], "little") % self._dimension
                 vector[place] += 1 if digest[4 * number + 3] & 1 else -1
         return vector / max(float(np.linalg.norm(vector)), 1e-9)
+
+
+def _words(text: str) -> list[str]:
+    return [found[0].casefold() for found in islice(re.finditer(r"\w+", text), TOKENS)]
