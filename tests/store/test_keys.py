@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -153,8 +154,6 @@ def test_a_kill_leaves_no_key_that_nobody_asks_for(tmp_path: Path) -> None:
 
 
 def _left(home: Path) -> tuple[set[str], bool, list[str]]:
-    import asyncio
-
     async def look() -> tuple[set[str], bool, list[str]]:
         store = Sqlite(home)
         await store.start()
