@@ -1,6 +1,6 @@
 """Work that ends when nobody waits for it any more: the client leaves, or the server shuts down.
 
-Invariant (`tests/api/test_leaving.py`, `tests/api/test_events.py`): when `unless` returns, the work and all that watched
+Invariant (`tests/api/test_ends.py`): when `unless` returns, the work and all that watched
 for its end are over, whatever came first.
 """
 
