@@ -1,6 +1,6 @@
 // The start page: the server's state, one question at a time, your documents, and how to call it; or a passage that a link
 // leads to. Model text is only ever a text node.
-import { call, events, storeKey } from "./api.js";
+import { call, events, headers, storeKey } from "./api.js";
 import { follow } from "./library.js";
 import * as passage from "./passage.js";
 
@@ -9,9 +9,9 @@ let running = null;
 
 async function showState() {
   try {
-    const { data } = await (await fetch("/api/kernel2/health")).json();
-    const model = data.model ? data.model.id : "no model";
-    element("state").textContent = data.status === "ok" ? `Ready: ${model}.` : `Not ready: ${data.engine.reason ?? data.status}`;
+    const { data } = await (await fetch("/api/kernel2/health", { headers: headers() })).json();
+    const ready = data.model ? `Ready: ${data.model.id}.` : "Ready.";
+    element("state").textContent = data.status === "ok" ? ready : `Not ready: ${data.engine?.reason ?? data.status}`;
   } catch {
     element("state").textContent = "The server does not answer.";
   }
