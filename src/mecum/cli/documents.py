@@ -1,6 +1,6 @@
 """`mecum documents`: what is in the library, page by page, so that a large one is listed as soon as a small one.
 
-Text from documents cannot steer the terminal: every name passes `terminal.one_line` (`tests/cli/test_documents.py`).
+Text from documents cannot steer the terminal: every name passes `terminal.one_line` (`tests/cli/test_library_commands.py`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """`mecum forget --all`: every document, its original, and what was typed in chats. What stays is said.
 
-The library leaves no trace of them on the disk; the disk itself may (`docs/operations.md`; `tests/cli/test_forget.py`).
+The library leaves no trace of them on the disk; the disk itself may (`docs/cli.md`).
+Invariant (`tests/cli/test_library_commands.py`): nothing goes without the word and an answer.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """What a person calls a document: its id, its path here or as it was written, a folder's; and how the API finds it.
 
-Invariant (`tests/cli/test_naming.py`): a path leads to the label that `mecum add` gave it, also when the file is gone.
+Invariant (`tests/cli/test_library_commands.py`): a path leads to the label that `mecum add` gave it, also when the file is
+gone.
 """
 
 from __future__ import annotations

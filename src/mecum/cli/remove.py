@@ -1,4 +1,7 @@
-"""`mecum remove`: documents out of the library. The files themselves are never touched (`tests/cli/test_remove.py`)."""
+"""`mecum remove`: documents out of the library.
+
+Invariant (`tests/cli/test_library_commands.py`): the files themselves are never touched; one wrong name removes nothing.
+"""
 
 from __future__ import annotations
 

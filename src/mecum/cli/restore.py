@@ -1,6 +1,6 @@
 """`mecum restore`: puts a backup in the library's place, while no server runs.
 
-Invariant (`tests/cli/test_restore.py`): the backup is unpacked beside the library, opened and checked before anything of it
+Invariant (`tests/cli/test_backup.py`): the backup is unpacked beside the library, opened and checked before anything of it
 is touched, and killed at any point the library is the old one or the new one, whole (`store/sqlite/swap`).
 """
 

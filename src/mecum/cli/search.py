@@ -1,6 +1,6 @@
 """`mecum search`: the passages that answer a question, without a model's words around them.
 
-Where nothing relevant is there it says so, and where search was by keywords only (`tests/cli/test_search.py`).
+Where nothing relevant is there it says so, and where search was by keywords only (`tests/cli/test_library_commands.py`).
 """
 
 from __future__ import annotations

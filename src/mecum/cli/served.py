@@ -1,7 +1,7 @@
 """Where a command on documents finds the API: at the server that runs on the data directory, else in this very process.
 
 Then the command holds the directory, opens the library without an engine, and serves the same API to itself. So there is
-one way to the documents, whoever runs (`rulings.md` 12; `tests/cli/test_served.py`).
+one way to the documents, whoever runs (`rulings.md` 12; `tests/cli/test_add.py`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """`mecum show`: one document and its passages, one passage, or the file as it was added.
 
-The file's bytes go to stdout as they are, so never to a terminal, which they could steer (`tests/cli/test_show.py`).
+The file's bytes go to stdout as they are, so never to a terminal, which they could steer
+(`tests/cli/test_library_commands.py`).
 """
 
 from __future__ import annotations

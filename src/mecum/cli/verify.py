@@ -1,4 +1,4 @@
-"""`mecum verify`: whether the library is whole: rows, originals, index. It changes nothing (`tests/cli/test_verify.py`)."""
+"""`mecum verify`: whether the library is whole: rows, originals, index (`tests/cli/test_library_commands.py`)."""
 
 from __future__ import annotations
 
