@@ -214,13 +214,13 @@ def test_any_damaged_form(server: Watched, data: st.DataObject) -> None:
     assert answer.status in (202, 400, 413), answer.body
 
 
-def _texts(count: int, size: int) -> bytes:
+def _documents(count: int, size: int) -> bytes:
     return json.dumps({"documents": [{"path": f"{n}.txt", "text": "word " * (size // 5)} for n in range(count)]}).encode()
 
 
 _WORST_OF_THE_LIBRARY: dict[str, tuple[str, bytes, str]] = {
-    "many texts": (DOCUMENTS, _texts(1000, 4000), "application/json"),
-    "one text": (DOCUMENTS, _texts(1, 4 * MIB - 100), "application/json"),
+    "many texts": (DOCUMENTS, _documents(1000, 4000), "application/json"),
+    "one text": (DOCUMENTS, _documents(1, 4 * MIB - 100), "application/json"),
     "metadata": (
         DOCUMENTS,
         b'{"documents":[{"path":"a","text":"x","metadata":{"a":[' + b"[]," * 90_000 + b"0]}}]}",
