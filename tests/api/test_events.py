@@ -71,6 +71,20 @@ def test_from_the_counts_on(library: Whole) -> None:
         assert stream.next() == {"type": "removed", "document_id": document["id"], "document": None}
 
 
+def test_an_event_is_one_line_to_every_reader(library: Whole) -> None:
+    """Python's `splitlines` ends lines at U+2028, U+0085 and others, too, which a document's metadata may hold."""
+    with following(library) as stream:
+        stream.next()
+        document = {"path": "é.txt", "text": "x", "metadata": {"a": "one\u2028two\x85three\x1cfour"}}
+        call(library, "POST", f"{DOCUMENTS}?wait=ready", {"documents": [document]})
+        stream._connection.sock.settimeout(5)
+        raw = stream._rest + stream._connection.read_until(b'"ready"')
+        event = raw[raw.index(b"data: ") :].partition(b"\n\n")[0]
+        assert event.isascii()
+        assert len(event.decode().splitlines()) == 1
+        assert json.loads(event.removeprefix(b"data: "))["document"]["metadata"] == document["metadata"]
+
+
 def test_it_is_never_silent_for_long(library: Whole) -> None:
     with following(library) as stream:
         stream.next()

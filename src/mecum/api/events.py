@@ -8,9 +8,9 @@ leaves and when the server begins to shut down.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
-import orjson
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -75,7 +75,8 @@ def _body(event: Event) -> Json:
 
 
 async def _send(send: Send, body: Json) -> None:
-    await send({"type": "http.response.body", "body": b"data: " + orjson.dumps(body) + b"\n\n", "more_body": True})
+    text = json.dumps(body, separators=(",", ":"))  # in ASCII: some readers take Unicode's own line ends for an event's
+    await send({"type": "http.response.body", "body": f"data: {text}\n\n".encode(), "more_body": True})
 
 
 async def _close(events: AsyncIterator[Event]) -> None:
