@@ -1,8 +1,8 @@
 """Who asks, and whether they may: the one place that looks at a key (`security.md` row 4).
 
-Invariants (`tests/api/test_access.py`): a request that may not pass is answered before anything of its body is read, and its
-connection closes; whoever is let in is who the handlers find with `principal_of`, and there is no other way to be somebody.
-Pure ASGI: nothing is buffered.
+Invariants (`tests/api/test_access.py`): a request without a good key is answered before anything of its body is read, and
+its connection closes; whoever is let in is who the handlers find with `principal_of`, and there is no other way to be
+somebody. Pure ASGI: nothing is buffered.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mecum.api.errors import response_of
+from mecum.api.linger import answer_first
 from mecum.api.needs import ANY_KEY, NOTHING, Need, need_of
 from mecum.audit.log import NOBODY, AuditLog
 from mecum.errors import RateLimited, ScopeMissing, Unauthorized
@@ -43,7 +44,7 @@ class Access:
         except Unauthorized as error:
             if need != NOTHING:
                 self._audit.count(Principal(NOBODY, frozenset(), error.key_id), "sign_in.failed", outcome=error.reason)
-                await response_of(error)(scope, receive, send)
+                await answer_first(response_of(error), scope, receive, send)
                 return
             principal = None
         known = {**scope, _PRINCIPAL: principal}
