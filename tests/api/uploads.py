@@ -65,6 +65,11 @@ def add(server: Whole, *parts: Part, wait: str = "ready") -> list[dict[str, Any]
     return list(data(upload(server, *parts, query=query(wait=wait)), 202))
 
 
+def texts(server: Whole, *documents: Mapping[str, Any], wait: str = "ready") -> list[dict[str, Any]]:
+    """Send texts as JSON, wait, and return the documents."""
+    return list(data(call(server, "POST", DOCUMENTS + query(wait=wait), {"documents": documents}), 202))
+
+
 def paths(server: Whole, **filters: Any) -> list[str]:
     """The paths of what is listed."""
     return [one["path"] for one in data(call(server, "GET", DOCUMENTS + query(**filters)))["items"]]

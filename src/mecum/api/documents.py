@@ -1,7 +1,8 @@
 """The routes of documents: added, listed, shown, renamed, removed.
 
-Invariants (`tests/api/test_documents.py`): what was acknowledged with an id survives `kill -9`; an item of a batch that
-cannot be taken is answered as such, and the request fails only when all do; nothing that a client names is opened.
+Invariants (`tests/api/test_documents.py`, `test_adding.py`): what was acknowledged with an id survives `kill -9`; an item of
+a batch that cannot be taken is answered as such, and the request fails only when all do; nothing that a client names is ever
+opened.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What is to be added, one item for each document, whichever kind of body it came in; and how a batch of them is added.
 
-Invariant (`tests/api/test_documents.py`): an item that cannot be taken disturbs no other; a batch fails only when all of its
+Invariant (`tests/api/test_adding.py`): an item that cannot be taken disturbs no other; a batch fails only when all of its
 items do; when `add` returns or raises, no temporary file is left.
 """
 
