@@ -47,8 +47,8 @@ def timeless(done: subprocess.CompletedProcess[str]) -> subprocess.CompletedProc
     return done
 
 
-def listed(home: Path, folder: Path) -> list[dict]:
-    done = mecum("documents", "--home", home, "--path", folder, "--json", **ENVIRON)
+def listed(home: Path, folder: Path, **environ: str) -> list[dict]:
+    done = mecum("documents", "--home", home, "--path", folder, "--json", **ENVIRON | environ)
     return json.loads(done.stdout)["documents"]
 
 
@@ -91,11 +91,6 @@ def test_the_server_adds_and_the_same_again_adds_nothing(home, tmp_path):
     assert len(listed(home, folder)) == 3
 
 
-def test_a_process_does_the_same(home, tmp_path):
-    done = timeless(commands.mecum("add", "--home", home, put(tmp_path, 2), **ENVIRON))
-    assert (done.returncode, done.stdout, done.stderr) == (0, "2 files added: 2 passages.\n", "")
-
-
 def test_what_failed_stands_with_its_reason_and_the_rest_goes_in(home, tmp_path):
     put(tmp_path, 1)
     (tmp_path / "bad.pdf").write_bytes(b"%PDF-1.4 broken")
@@ -127,7 +122,7 @@ def test_a_collection_has_its_own(home, tmp_path):
     assert sorted(document["collection"] for document in listed(home, folder)) == ["Work", "default"]
 
 
-def test_what_is_piped_in_has_the_name_that_it_is_given(home):
+def test_what_is_piped_in_has_the_name_that_it_is_given(home):  # and a process does as the others do
     command = [*commands.MECUM, "add", "--home", str(home), "-"]
     environ = clean_environment() | ENVIRON
     done = subprocess.run(
@@ -175,10 +170,11 @@ def test_stopped_and_killed_in_the_middle_the_same_again_goes_on(tmp_path):
 
 
 def test_without_an_embedder_it_is_done_when_all_is_found_by_its_words(tmp_path):
-    done = add(tmp_path / "home", put(tmp_path / "docs", 2), MECUM_LIBRARY_EMBEDDER="none")
+    none = {"MECUM_LIBRARY_EMBEDDER": "none"}
+    done = add(tmp_path / "home", put(tmp_path / "docs", 2), **none)
     assert (done.returncode, done.stdout) == (0, "2 files added: 2 passages.\n")
     assert done.stderr == "mecum: There is no embedder.\n"
-    assert {document["state"] for document in listed(tmp_path / "home", tmp_path / "docs")} == {"searchable"}
+    assert {document["state"] for document in listed(tmp_path / "home", tmp_path / "docs", **none)} == {"searchable"}
 
 
 def test_the_library_is_left_as_others_can_take_it(tmp_path):

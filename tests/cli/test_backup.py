@@ -194,7 +194,7 @@ def test_a_backup_that_breaks_off_leaves_the_one_before(tmp_path):
     file = tmp_path / "x.tar"
     file.write_bytes(b"the one before")
     with socket.create_server(("127.0.0.1", 0)) as listener, Home(tmp_path / "home") as held:
-        held.announce(f"http://127.0.0.1:{listener.getsockname()[1]}")
+        held.announce(f"http://127.0.0.1:{listener.getsockname()[1]}", "token")
         breaking = threading.Thread(target=break_off, args=[listener])
         breaking.start()
         done = run("backup", tmp_path / "home", file)
