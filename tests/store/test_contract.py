@@ -209,3 +209,11 @@ async def test_a_word_that_was_asked_for_in_vain_is_found_once_it_is_there(store
     assert await store.keywords.frequencies(["mild"]) == {"mild": 0}
     await add(store, "new.txt", "mild")
     assert await store.keywords.frequencies(["mild"]) == {"mild": 1}
+
+
+@pytest.mark.parametrize(
+    "cursor", ["x", "WyJhIiwgMWUyMF0", "WyJhIiwgLTFd", "WzEsIDFd", "WyJhIiwgOTIyMzM3MjAzNjg1NDc3NTgwOF0", "bnVsbA"]
+)
+async def test_a_made_up_cursor_is_refused(store: Sqlite, cursor: str) -> None:
+    with pytest.raises(InvalidRequest, match="cursor"):
+        await store.documents.list(ALL, cursor=cursor)

@@ -24,6 +24,7 @@ from starlette.types import Receive, Scope, Send
 
 from mecum.api.access import principal_of
 from mecum.api.errors import reported
+from mecum.api.leaving import end, gone, unless
 from mecum.api.links import passage_url
 from mecum.api.parse import Dialect, parse_chat, read_json, to_request
 from mecum.api.sources import UrlOf
@@ -72,15 +73,10 @@ class _Leavable(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 # ASGI's own signature
         """Answer, unless the client leaves before."""
-        work = asyncio.create_task(self._work(send))
-        gone = asyncio.create_task(_gone(receive))
-        try:
-            await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                log.info("client left")
-        finally:
-            await _end(gone, work)
-        if not work.cancelled():
+        work = await unless(self._work(send), gone(receive))
+        if work.cancelled():
+            log.info("client left")
+        else:
             work.result()
 
     async def _work(self, send: Send) -> None:
@@ -137,7 +133,7 @@ class StreamedAnswer(_Leavable):
         try:
             await reported(self._events(opening, send), lambda error: self._report(error, send))
         finally:
-            await _end(heart)
+            await end(heart)
 
     async def _events(self, opening: asyncio.Task[Answer], send: Send) -> None:
         answer = await opening
@@ -186,19 +182,7 @@ def _quoted(model: str) -> bytes:
     return "".join(piece for piece, length in zip(pieces, lengths, strict=True) if length <= MAX_ASKED_MODEL).encode()
 
 
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
 async def _close(opening: asyncio.Task[Answer]) -> None:
-    await _end(opening)
+    await end(opening)
     if not opening.cancelled() and opening.exception() is None:
         await opening.result().aclose()
-
-
-async def _end(*tasks: asyncio.Task[Any]) -> None:
-    """Cancel tasks and wait until they have ended; their results and errors stay in them."""
-    for task in tasks:
-        task.cancel()
-    await asyncio.wait(tasks)

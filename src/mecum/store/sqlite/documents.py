@@ -209,6 +209,8 @@ def _cursor(path: str, key: int) -> str:
 def _read_cursor(cursor: str) -> tuple[str, int]:
     try:
         path, key = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        return str(path), int(key)
+        if isinstance(path, str) and isinstance(key, int) and 0 < key < 2**63:
+            return path, key
     except (binascii.Error, ValueError, TypeError):
-        raise InvalidRequest("The cursor is not one that this list gave.", param="cursor") from None
+        pass
+    raise InvalidRequest("The cursor is not one that this list gave.", param="cursor") from None

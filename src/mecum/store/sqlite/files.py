@@ -72,9 +72,11 @@ class Files:
         return (file.name for file in self.folder.glob("??/*") if _HASH.fullmatch(file.name))
 
     def clear_temporary(self) -> None:
-        """Remove what never got its final name."""
+        """Remove what never got its final name, and copies of the store that were being made."""
         for file in self.folder.glob("new-*"):
             file.unlink(missing_ok=True)
+        for folder in self.folder.glob("backup-*"):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def copy_to(self, folder: Path, hashes: Iterator[str]) -> None:
         """Copy contents into another folder of originals."""
