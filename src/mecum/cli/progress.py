@@ -54,8 +54,9 @@ def _bar(held: ExitStack, tally: Tally) -> Callable[[], None]:
     def draw() -> None:
         if tally.files:
             text = words(tally, time.monotonic())
-            progress.update(bar, description=text, total=tally.files, completed=tally.done)
+            progress.update(bar, description=text, total=tally.files, completed=tally.done, refresh=True)
 
+    held.callback(draw)  # what is quickly done shows, too
     return draw
 
 
