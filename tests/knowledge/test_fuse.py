@@ -4,33 +4,35 @@ from __future__ import annotations
 
 import pytest
 
-from mecum.knowledge.fuse import Spread, Usual, ranks, relevance, with_neighbours
+from mecum.knowledge.fuse import Spread, Usual, first_look, relevance, trust_in_words
 
 E5 = Usual.of("multilingual-e5-small-g1", 384)
 SPREAD = Spread.of(0.75, 0.022, 1000, E5)
 
 
-def order(scores: dict[int, float]) -> list[int]:
-    return sorted(scores, key=lambda key: -scores[key])
+def order(dots: dict[int, float], words: dict[int, float], *, spread: Spread | None, coverage: float) -> list[int]:
+    firsts = first_look(dots, words, spread=spread, trust=trust_in_words(coverage, spread))
+    return sorted(firsts, key=lambda key: -firsts[key].score)
 
 
 def test_both_sides_count_where_the_words_cover_the_question() -> None:
-    assert order(ranks({1: 0.84, 2: 0.80}, {2: 9.0, 3: 3.0}, spread=SPREAD, coverage=0.8)) == [2, 1, 3]
+    dots = {1: 0.84, 2: 0.80, 3: 0.76}
+    assert order(dots, {2: 9.0, 3: 3.0}, spread=SPREAD, coverage=0.8) == [2, 1, 3]
 
 
 def test_without_common_words_vectors_rank_alone() -> None:
-    assert order(ranks({1: 0.84, 2: 0.80, 3: 0.79}, {3: 9.0}, spread=SPREAD, coverage=0.05)) == [1, 2, 3]
+    assert order({1: 0.84, 2: 0.80, 3: 0.79}, {3: 9.0}, spread=SPREAD, coverage=0.05) == [1, 2, 3]
 
 
 def test_without_vectors_keywords_rank() -> None:
-    assert order(ranks({}, {1: 2.0, 2: 9.0}, spread=None, coverage=0.0)) == [2, 1]
-    assert ranks({}, {}, spread=None, coverage=0.0) == {}
+    assert order({}, {1: 2.0, 2: 9.0}, spread=None, coverage=0.0) == [2, 1]
+    assert order({}, {}, spread=None, coverage=0.0) == []
 
 
-def test_a_good_neighbour_lifts_a_little() -> None:
-    lifted = with_neighbours({1: 5.0, 2: 1.0, 3: 1.0, 4: -9.0}, {2: [1], 3: [4], 1: [2]})
-    assert lifted[2] > lifted[3] == 1.0
-    assert lifted[1] > lifted[2]
+def test_a_passage_without_a_vector_is_neither_first_nor_last_for_that() -> None:
+    words = {1: 9.0, 2: 9.0, 3: 9.0, 4: 1.0, 5: 1.0, 6: 1.0}
+    dots = {1: 0.87, 3: 0.76, 4: 0.87, 6: 0.75}  # 2 and 5 have no vector yet
+    assert order(dots, words, spread=SPREAD, coverage=0.9) == [1, 2, 4, 3, 5, 6]
 
 
 def test_relevance_grows_with_nearness_and_coverage_and_is_a_share() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mecum.knowledge.hits import LONGEST, Scored, distinct, merged, neighbours
+from mecum.knowledge.hits import LONGEST, Scored, beside, distinct, merged
 from mecum.store.values import Found, Passage
 
 
@@ -35,7 +35,7 @@ def test_a_merged_hit_stays_short() -> None:
 def test_same_position_in_another_document_is_no_neighbour() -> None:
     assert len(merged([scored(0, "a", document="d"), scored(1, "b", document="e")])) == 2
     found = [scored(1, "a").found, scored(2, "b").found, scored(3, "c", document="e").found]
-    assert neighbours(found) == {1: [2], 2: [1], 3: []}
+    assert beside(found) == {1: (None, 2), 2: (1, None), 3: (None, None)}
 
 
 def test_what_says_the_same_as_a_better_one_is_dropped() -> None:

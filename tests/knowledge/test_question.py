@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from mecum.knowledge.question import POSTINGS, in_context, question
+from datetime import UTC, datetime
+
+from mecum.knowledge.question import POSTINGS, asked, in_context, question
 from mecum.knowledge.tokens import Tokenizer
 
 TOKENIZER = Tokenizer()
@@ -12,15 +14,15 @@ def test_rare_words_weigh_more_and_little_words_nothing_even_in_a_tiny_library()
     asked = question([("the",), ("zebra",), ("apple",)], {"the": 3, "zebra": 1, "apple": 3}, 3)
     the, zebra, apple = asked.weights
     assert zebra > apple > 4 * the
-    assert asked.coverage(["the"]) < 0.1
-    assert asked.coverage(["the", "zebra", "apple", "more"]) == 1.0
-    assert asked.coverage([]) == 0.0
-    assert question([], {}, 0).coverage(["x"]) == 0.0
+    assert asked.coverage({"the"}) < 0.1
+    assert asked.coverage({"the", "zebra", "apple", "more"}) == 1.0
+    assert asked.coverage(set()) == 0.0
+    assert question([], {}, 0).coverage({"x"}) == 0.0
 
 
 def test_any_form_of_a_word_covers_it() -> None:
     asked = question([("haus", "hau"), ("alt",)], {"haus": 1, "alt": 1}, 10)
-    assert asked.coverage(["hau"]) == asked.coverage(["haus"]) > 0.4
+    assert asked.coverage({"hau"}) == asked.coverage({"haus"}) > 0.4
 
 
 def test_the_commonest_words_are_left_out_where_others_remain() -> None:
@@ -39,3 +41,19 @@ def test_a_follow_up_is_searched_with_the_question_it_follows() -> None:
     alone = "Which river flows through Warsaw and Gdańsk?"
     assert in_context(alone, before, TOKENIZER) == alone
     assert in_context("And when?", [], TOKENIZER) == "And when?"
+
+
+def test_a_passage_of_the_named_time_holds_the_words_that_name_it() -> None:
+    may, august = (datetime(2023, month, 9, tzinfo=UTC).timestamp() for month in (5, 8))
+    query = asked("What did Maria plan in May 2023?", TOKENIZER, {"maria": 5, "plan": 5}, 100, now=august)
+    words = set(TOKENIZER.tokens("Maria has a plan"))
+    assert query.coverage(words, date=may) > query.coverage(words, date=august) + 0.2
+    assert query.coverage(words) == query.coverage(words, date=august)
+    assert query.coverage({*words, *TOKENIZER.tokens("in May 2023")}) == query.coverage(words, date=may)
+    assert asked("Who discovered radium?", TOKENIZER, {}, 100, now=august).time is None
+    assert asked("Wann war das?", TOKENIZER, {}, 100, now=august).asks_when
+
+
+def test_the_meaning_of_a_question_is_in_its_words_that_mean_something() -> None:
+    assert {"maria", "plan"} <= asked("What did Maria plan?", TOKENIZER, {}, 100, now=0.0).meaning
+    assert not {"what", "did"} & asked("What did Maria plan?", TOKENIZER, {}, 100, now=0.0).meaning

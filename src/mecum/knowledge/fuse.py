@@ -1,16 +1,18 @@
-"""How keyword and vector scores become one rank and one calibrated relevance. Pure; docs/retrieval.md has the figures.
+"""How keyword and vector scores become one rank, at a first look, and one calibrated relevance. Pure.
+
+docs/retrieval.md has the figures; `second` ranks the best of the first look again by what they say.
 
 - A dot product says little by itself: those of one question lie in a narrow band whose place depends on language and length.
   So it counts by how many standard deviations it lies above the mean of the whole library (`Spread`).
 - A keyword score counts by its share of the best one, times how far the best passages cover the question's words: a question
   in another language than the documents shares a number or a name with them, and is then ranked by vectors alone.
-- The passages around a good one are a little better than they look alone.
+- A passage that has no vector yet is taken for as near as one with its keyword score usually is.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,7 +20,7 @@ from mecum.store.values import Key
 
 KEYWORDS: Final = 4.0  # standard deviations that the best keyword match is worth where it covers the question
 COVERED: Final = (0.1, 0.5)  # coverage below which keywords say nothing, and from which they say all they can
-NEIGHBOUR: Final = 0.1  # share of the better neighbour's score that a passage gets
+UNKNOWN: Final = (1.0, 2.0)  # deviations of a passage without a vector: without a keyword score, and what the best adds
 
 PRIOR_WEIGHT: Final = 30.0  # passages; as many count as what is usual of an embedder
 
@@ -61,30 +63,40 @@ class Spread:
         return (dot - self.mean) / self.deviation
 
 
-def ranks(
-    dots: Mapping[Key, float], words: Mapping[Key, float], *, spread: Spread | None, coverage: float
-) -> dict[Key, float]:
-    """Return a score for each passage, higher is better; only their order means something.
+@dataclass(frozen=True, slots=True)
+class First:
+    """A passage at the first look: how near it is, in standard deviations, and its share of the best keyword score."""
 
-    `dots` are dot products, `words` BM25 scores; `coverage` is that of the passage which covers the question best.
-    Without `spread`, keywords alone rank.
-    """
+    near: float
+    words: float
+
+    @property
+    def score(self) -> float:
+        """Higher is better; only the order means something."""
+        return self.near + KEYWORDS * self.words
+
+
+def first_look(
+    dots: Mapping[Key, float], words: Mapping[Key, float], *, spread: Spread | None, trust: float
+) -> dict[Key, First]:
+    """Return each passage that has a dot product or a BM25 score. Without `spread`, keywords alone rank."""
     best = max(words.values(), default=0.0) or 1.0
-    trust = 1.0 if spread is None else _trust(coverage)
-    lowest = min(dots.values(), default=0.0)
-    scores = {}
-    for key in dots.keys() | words.keys():
-        near = spread.deviations(dots.get(key, lowest)) if spread is not None else 0.0
-        scores[key] = near + KEYWORDS * trust * words.get(key, 0.0) / best
-    return scores
-
-
-def with_neighbours(scores: Mapping[Key, float], around: Mapping[Key, Sequence[Key]]) -> dict[Key, float]:
-    """Return the scores, each with a share of its best neighbour's. `around` names the passages before and after."""
     return {
-        key: score + NEIGHBOUR * max([0.0, *(scores[other] for other in around.get(key, ()) if other in scores)])
-        for key, score in scores.items()
+        key: First(_near(dots.get(key), share := trust * words.get(key, 0.0) / best, spread), share)
+        for key in dots.keys() | words.keys()
     }
+
+
+def trust_in_words(coverage: float, spread: Spread | None) -> float:
+    """Return from 0 to 1 how much keywords say, where the passage that covers the question best covers so much of it."""
+    low, high = COVERED
+    return min(1.0, max(0.0, (coverage - low) / (high - low))) if spread is not None else 1.0
+
+
+def _near(dot: float | None, share: float, spread: Spread | None) -> float:
+    if spread is None:
+        return 0.0
+    return spread.deviations(dot) if dot is not None else UNKNOWN[0] + UNKNOWN[1] * share
 
 
 def relevance(dot: float | None, coverage: float, *, spread: Spread | None, foreign: bool) -> float:
@@ -97,11 +109,6 @@ def relevance(dot: float | None, coverage: float, *, spread: Spread | None, fore
         return _logistic(_WORDS, 0.0, 0.0, coverage)
     distance = (dot - spread.mean) / spread.usual.deviation
     return _logistic(_FOREIGN if foreign else _SAME, spread.deviations(dot), distance, coverage)
-
-
-def _trust(coverage: float) -> float:
-    low, high = COVERED
-    return min(1.0, max(0.0, (coverage - low) / (high - low)))
 
 
 def _logistic(model: tuple[float, float, float, float], deviations: float, distance: float, coverage: float) -> float:

@@ -51,10 +51,10 @@ def merged(ranked: Sequence[Scored]) -> tuple[Hit, ...]:
     return tuple(_hit(number, group) for number, group in enumerate(groups, 1))
 
 
-def neighbours(found: Sequence[Found]) -> dict[Key, list[Key]]:
-    """Return, for each passage, those of the others that stand right before or after it."""
+def beside(found: Sequence[Found]) -> dict[Key, tuple[Key | None, Key | None]]:
+    """Return, for each passage, those of the others that stand right before and right after it."""
     at = {(one.passage.document_id, one.passage.position): one.key for one in found}
-    return {key: [at[place] for place in ((doc, pos - 1), (doc, pos + 1)) if place in at] for (doc, pos), key in at.items()}
+    return {key: (at.get((document, place - 1)), at.get((document, place + 1))) for (document, place), key in at.items()}
 
 
 def _alike(one: Scored, other: Scored) -> bool:

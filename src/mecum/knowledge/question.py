@@ -1,4 +1,4 @@
-"""A question as the keyword index sees it: its words, what each is worth, and which are worth looking up.
+"""A question as search sees it: its words, what each is worth, which are worth looking up, and the time that it names.
 
 Invariants, proved by `tests/knowledge/test_question.py`: a rare word is worth more than a common one, also in a library too
 small to tell; the words looked up stand in a bounded number of passages, the rarest first, and there is always one.
@@ -7,10 +7,12 @@ small to tell; the words looked up stand in a bounded number of passages, the ra
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 from typing import Final
 
+from mecum.knowledge.clues import asks_when
+from mecum.knowledge.dates import Named, named
 from mecum.knowledge.languages import is_little
 from mecum.knowledge.tokens import Tokenizer
 
@@ -22,24 +24,54 @@ ENOUGH: Final = 4  # words with a meaning that let a question stand for itself
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The question's words, each with the forms it may have in the index and its weight (an inverse document frequency)."""
+    """The question's words, each with the forms it may have in the index and its weight (an inverse document frequency).
+
+    `time` is the time that it names, `dated` which of its words do so; `asks_when` says that it wants one for its answer.
+    """
 
     words: tuple[tuple[str, ...], ...]
     weights: tuple[float, ...]
     lookup: tuple[str, ...]
-    tongue: str | None
+    tongue: str | None = None
+    time: Named | None = None
+    dated: frozenset[int] = frozenset()
+    asks_when: bool = False
 
-    def coverage(self, tokens: Iterable[str]) -> float:
-        """Return the share of the question, by weight, whose words are among the tokens: 0 to 1."""
-        held = set(tokens)
-        covered = sum(weight for forms, weight in zip(self.words, self.weights, strict=True) if not held.isdisjoint(forms))
+    def coverage(self, tokens: Set[str], *, date: float | None = None) -> float:
+        """Return the share of the question, by weight, whose words are among the tokens: 0 to 1.
+
+        A passage of the named time holds the words that name it, whether its text spells them or not.
+        """
+        fits = self.time.strength(date) if self.time else 0.0
+        covered = 0.0
+        for place, (forms, weight) in enumerate(zip(self.words, self.weights, strict=True)):
+            held = 1.0 if not tokens.isdisjoint(forms) else fits if place in self.dated else 0.0
+            covered += weight * held
         return covered / (sum(self.weights) or 1.0)
+
+    @property
+    def meaning(self) -> frozenset[str]:
+        """All forms of the words that are not little ones."""
+        return frozenset(form for forms in self.words if not any(map(is_little, forms)) for form in forms)
+
+
+def asked(text: str, tokenizer: Tokenizer, frequencies: Mapping[str, int], passages: int, now: float) -> Question:
+    """Return the question that a text is, in a library of so many passages."""
+    words = tokenizer.alternatives(text)
+    time = named(text, now)
+    naming = {form for forms in tokenizer.alternatives(time.words) for form in forms} if time else set[str]()
+    return replace(
+        question(words, frequencies, passages, tokenizer.read(text)[1]),
+        time=time,
+        dated=frozenset(place for place, forms in enumerate(words) if not naming.isdisjoint(forms)),
+        asks_when=asks_when(text),
+    )
 
 
 def question(
     words: Sequence[tuple[str, ...]], frequencies: Mapping[str, int], passages: int, tongue: str | None = None
 ) -> Question:
-    """Return the question of these words (`Tokenizer.alternatives`) in a library of so many passages."""
+    """Return the question of these words (`Tokenizer.alternatives`), without what only its text tells."""
     counts = [max((frequencies.get(form, 0) for form in forms), default=0) for forms in words]
     weights = [_weight(forms, count, passages) for forms, count in zip(words, counts, strict=True)]
     lookup: list[str] = []

@@ -10,18 +10,21 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mecum.errors import EngineError
-from mecum.knowledge.fuse import Spread, Usual, ranks, relevance, with_neighbours
-from mecum.knowledge.hits import Scored, distinct, merged, neighbours
+from mecum.knowledge.clues import asking, labelled, within
+from mecum.knowledge.dates import tells
+from mecum.knowledge.fuse import First, Spread, Usual, first_look, relevance, trust_in_words
+from mecum.knowledge.hits import Scored, beside, distinct, merged
 from mecum.knowledge.matrix import Floats, Matrix
-from mecum.knowledge.question import Question, question
+from mecum.knowledge.question import Question, asked
+from mecum.knowledge.second import Seen, second_look
 from mecum.knowledge.tokens import VERSION, Tokenizer
 from mecum.store.base import Store
 from mecum.store.values import Filter, Found, Key
@@ -30,6 +33,9 @@ from mecum.types import Retrieval
 FLOOR: Final = 0.1  # relevance of the best passage below which the library does not answer
 TAIL: Final = 0.25  # share of the floor that the passages after it have to reach
 CANDIDATES: Final = 100  # of either kind
+OF_A_TIME: Final = 30  # more by vectors, out of the time that the question names
+PERIODS: Final = 2  # where the time may be several, the last so many
+SECOND: Final = 50  # passages that are read for the second look
 LOOKED_AT: Final = 5  # keyword matches that tell how far the library covers the question
 Mode = Literal["hybrid", "keyword", "vector"]
 
@@ -64,11 +70,12 @@ class _Near:
 
 
 class Search:
-    """Searches one store. `embedder` None: by keywords alone."""
+    """Searches one store. `embedder` None: by keywords alone. `clock` tells what "yesterday" is, in seconds since 1970."""
 
-    def __init__(self, store: Store, embedder: Embedder | None = None) -> None:
+    def __init__(self, store: Store, embedder: Embedder | None = None, *, clock: Callable[[], float] = time.time) -> None:
         self._store = store
         self._embedder = embedder
+        self._clock = clock
         self._tokenizer = Tokenizer()
         self._matrix = Matrix()
         self._matrix_lock = asyncio.Lock()
@@ -109,29 +116,31 @@ class Search:
         Raises:
             StoreError: the database is at fault.
         """
-        asked, vector = await asyncio.gather(self._question(query), self._vector(query, mode))
-        words = await self._words(asked, where) if mode != "vector" else {}
-        near = await self._near(vector, words, where) if vector is not None else None
+        question, vector = await asyncio.gather(self._question(query), self._vector(query, mode))
+        words = await self._words(question, where) if mode != "vector" or vector is None else {}
+        near = await self._near(question, vector, words, where) if vector is not None else None
+        if near is None and mode == "vector" and not words:  # there are no vectors to compare with
+            words = await self._words(question, where)
         dots = near.dots if near else {}
         found = await self._store.keywords.found([*dict.fromkeys([*words, *dots])], where)
-        ranked = await asyncio.to_thread(self._ranked, asked, found, words, near, k)
+        ranked = await asyncio.to_thread(self._ranked, question, found, words, near, k)
         return Ranking(tuple(ranked), ("vector" if mode == "vector" else "hybrid") if near else "keyword")
 
     async def scores(self, query: str, where: Filter, number: int) -> tuple[dict[Key, float], dict[Key, float]]:
         """Return the BM25 scores and the dot products of the so many best passages of either kind, unfused."""
-        asked, vector = await asyncio.gather(self._question(query), self._vector(query, "hybrid"))
-        words = await self._words(asked, where)
-        near = await self._near(vector, {}, where) if vector is not None else None
+        question, vector = await asyncio.gather(self._question(query), self._vector(query, "hybrid"))
+        words = await self._words(question, where)
+        near = await self._near(replace(question, time=None), vector, {}, where) if vector is not None else None
         best = list(near.dots.items())[:number] if near else []
         return dict(list(words.items())[:number]), dict(best)
 
     async def _question(self, query: str) -> Question:
         words = self._tokenizer.alternatives(query)
         frequencies = await self._store.keywords.frequencies({form for forms in words for form in forms})
-        return question(words, frequencies, await self._store.keywords.size(), self._tokenizer.read(query)[1])
+        return asked(query, self._tokenizer, frequencies, await self._store.keywords.size(), self._clock())
 
-    async def _words(self, asked: Question, where: Filter) -> dict[Key, float]:
-        matches = await self._store.keywords.matching(asked.lookup, where, CANDIDATES)
+    async def _words(self, question: Question, where: Filter) -> dict[Key, float]:
+        matches = await self._store.keywords.matching(question.lookup, where, CANDIDATES)
         return {match.key: match.score for match in matches}
 
     async def _vector(self, query: str, mode: Mode) -> Floats | None:
@@ -142,13 +151,13 @@ class Search:
         except EngineError:
             return None  # `mode` tells that keywords alone answered
 
-    async def _near(self, vector: Floats, words: Mapping[Key, float], where: Filter) -> _Near | None:
+    async def _near(self, question: Question, vector: Floats, words: Mapping[Key, float], where: Filter) -> _Near | None:
         async with self._matrix_lock:
             await self._refresh()
             if self._embedder is None or self._matrix.identity != self._embedder.identity or not len(self._matrix):
                 return None  # the index is another embedder's: its vectors do not compare with ours
             documents = await self._documents(where)
-            return await asyncio.to_thread(self._nearest, vector, tuple(words), documents, where)
+            return await asyncio.to_thread(self._nearest, question, vector, tuple(words), documents, where)
 
     async def _refresh(self) -> None:
         changes = await self._store.vectors.changes(self._matrix.identity, self._matrix.seq)
@@ -163,9 +172,13 @@ class Search:
             self._keys[scope] = await self._store.vectors.keys(scope)
         return self._keys[scope]
 
-    def _nearest(self, vector: Floats, words: Sequence[Key], documents: NDArray[np.int64], where: Filter) -> _Near:
-        nearest = self._matrix.nearest(vector, CANDIDATES, documents=documents, since=where.since, until=where.until)
-        dots = dict(zip(nearest.passages.tolist(), nearest.scores.tolist(), strict=True))
+    def _nearest(
+        self, question: Question, vector: Floats, words: Sequence[Key], documents: NDArray[np.int64], where: Filter
+    ) -> _Near:
+        dots: dict[Key, float] = {}
+        for number, since, until in _looks(question, where):
+            nearest = self._matrix.nearest(vector, number, documents=documents, since=since, until=until)
+            dots |= zip(nearest.passages.tolist(), nearest.scores.tolist(), strict=True)
         also = np.array([key for key in words if key not in dots], dtype=np.int64)
         scores = self._matrix.scores(vector, also)
         dots |= {key: dot for key, dot in zip(also.tolist(), scores.tolist(), strict=True) if not np.isnan(dot)}
@@ -173,37 +186,78 @@ class Search:
         return _Near(dots, Spread.of(*self._matrix.moments(vector), len(self._matrix), usual))
 
     def _ranked(
-        self, asked: Question, found: Sequence[Found], words: Mapping[Key, float], near: _Near | None, k: int
+        self, question: Question, found: Sequence[Found], words: Mapping[Key, float], near: _Near | None, k: int
     ) -> list[Scored]:
         """Return the best passages in order, each with its relevance: more than `k`, as some will be dropped."""
         by_key = {one.key: one for one in found}
         words = {key: score for key, score in words.items() if key in by_key}
         dots = {key: dot for key, dot in near.dots.items() if key in by_key} if near else {}
         spread = near.spread if near else None
-        read = _Read(self._tokenizer)
-        covered = max((asked.coverage(read.words(by_key[key])) for key in [*words][:LOOKED_AT]), default=0.0)
-        scores = with_neighbours(ranks(dots, words, spread=spread, coverage=covered), neighbours(found))
+        read = _Read(self._tokenizer, question)
+        covered = max((read.coverage(by_key[key]) for key in [*words][:LOOKED_AT]), default=0.0)
+        trust = trust_in_words(covered, spread)
+        firsts = first_look(dots, words, spread=spread, trust=trust)
+        likely = sorted(firsts, key=lambda key: -firsts[key].score)[: max(SECOND, 3 * k + 10)]
+        around = beside(found)
+        seen = {key: read.seen(by_key[key], firsts[key], *around[key]) for key in likely}
+        asks = {one.before: asking(by_key[one.before].passage.text) for one in seen.values() if one.before is not None}
+        scores = second_look(seen, firsts, asks, meaning=question.meaning, trust=trust, alone=spread is None)
         best = sorted(scores, key=lambda key: -scores[key])[: 3 * k + 10]
-        return [self._scored(asked, by_key[key], dots.get(key), spread, read) for key in best]
+        return [self._scored(read, by_key[key], dots.get(key), spread) for key in best]
 
-    def _scored(self, asked: Question, found: Found, dot: float | None, spread: Spread | None, read: _Read) -> Scored:
-        words, tongue = read.words(found), read.tongue(found)
-        foreign = None not in (asked.tongue, tongue) and asked.tongue != tongue
-        return Scored(found, relevance(dot, asked.coverage(words), spread=spread, foreign=foreign), words)
+    def _scored(self, read: _Read, found: Found, dot: float | None, spread: Spread | None) -> Scored:
+        foreign = read.is_foreign(found)
+        return Scored(found, relevance(dot, read.coverage(found), spread=spread, foreign=foreign), read.words(found))
+
+
+def _looks(question: Question, where: Filter) -> list[tuple[int, float | None, float | None]]:
+    """Return how many passages to look for, and between which dates: in all, and in the time that the question names."""
+    looks: list[tuple[int, float | None, float | None]] = [(CANDIDATES, where.since, where.until)]
+    for period in question.time.periods[-PERIODS:] if question.time else ():
+        since = period.since if where.since is None else max(period.since, where.since)
+        until = period.reach if where.until is None else min(period.reach, where.until)
+        looks.append((OF_A_TIME, since, until))
+    return looks
 
 
 class _Read:
-    """What the tokeniser makes of passages, each read once."""
+    """What the tokeniser and the clues make of passages, each read once."""
 
-    def __init__(self, tokenizer: Tokenizer) -> None:
+    def __init__(self, tokenizer: Tokenizer, question: Question) -> None:
         self._tokenizer = tokenizer
+        self._question = question
+        self._meaning = question.meaning
         self._known: dict[Key, tuple[frozenset[str], str | None]] = {}
+        self._labels: dict[str, bool] = {}
 
     def words(self, found: Found) -> frozenset[str]:
         return self._of(found)[0]
 
-    def tongue(self, found: Found) -> str | None:
-        return self._of(found)[1]
+    def is_foreign(self, found: Found) -> bool:
+        tongue = self._of(found)[1]
+        return None not in (self._question.tongue, tongue) and self._question.tongue != tongue
+
+    def coverage(self, found: Found) -> float:
+        return self._question.coverage(self.words(found), date=found.date)
+
+    def seen(self, found: Found, first: First, before: Key | None, after: Key | None) -> Seen:
+        text = found.passage.text
+        return Seen(
+            first,
+            self.words(found),
+            self.coverage(found),
+            label=labelled(text, self._names),
+            date=self._question.time.strength(found.date) if self._question.time else 0.0,
+            tells_time=self._question.asks_when and tells(text),
+            asks=asking(text),
+            before=before,
+            after=after,
+        )
+
+    def _names(self, label: str) -> bool:
+        if label not in self._labels:
+            self._labels[label] = within(self._tokenizer.tokens(label), self._meaning)
+        return self._labels[label]
 
     def _of(self, found: Found) -> tuple[frozenset[str], str | None]:
         if found.key not in self._known:
