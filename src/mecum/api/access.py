@@ -2,12 +2,16 @@
 
 Invariants (`tests/api/test_access.py`): a request without a good key is answered before anything of its body is read, and
 its connection closes; whoever is let in is who the handlers find with `principal_of`, and there is no other way to be
-somebody. Pure ASGI: nothing is buffered.
+somebody. What has no end of its own ends with its key: `let_in_no_more` (`tests/security/test_row_04_one_check_of_keys.py`).
+Pure ASGI: nothing is buffered.
 """
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import nullcontext
+from functools import partial
+from typing import Final
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,7 +25,9 @@ from mecum.keys.limits import Limit
 from mecum.keys.ring import Keyring
 from mecum.types import Principal
 
-_PRINCIPAL = "mecum.principal"
+AGAIN: Final = 0.5  # seconds between two looks whether a key is still good: a second after its end it opens nothing
+_PRINCIPAL: Final = "mecum.principal"
+_STILL: Final = "mecum.still"
 
 
 class Access:
@@ -47,7 +53,7 @@ class Access:
                 await answer_first(response_of(error), scope, receive, send)
                 return
             principal = None
-        known = {**scope, _PRINCIPAL: principal}
+        known = {**scope, _PRINCIPAL: principal, _STILL: partial(self._is_still, scope, principal)}
         if principal is None or need == NOTHING:
             await self._app(known, receive, send)
             return
@@ -73,6 +79,12 @@ class Access:
             raise Unauthorized("Send one Authorization header.", reason="malformed")
         return self._keys.resolve(sent[0] if sent else None)
 
+    def _is_still(self, scope: Scope, principal: Principal | None) -> bool:
+        try:
+            return self._who(scope) == principal
+        except Unauthorized:
+            return False
+
 
 def _telling(send: Send, limit: Limit) -> Send:
     """Return a `send` that tells how the limit stands, in the headers of whatever is answered."""
@@ -96,3 +108,9 @@ def principal_of(request: Request) -> Principal:
 def is_known(request: Request) -> bool:
     """Return whether somebody asks who may, on a route that is open to anybody."""
     return request.scope[_PRINCIPAL] is not None
+
+
+async def let_in_no_more(request: Request) -> None:
+    """Return when whoever asks would not be let in again as who they are: their key was revoked, or has expired."""
+    while request.scope[_STILL]():  # noqa: ASYNC110 # a key that expires does so without an event
+        await asyncio.sleep(AGAIN)

@@ -2,7 +2,7 @@
 
 Invariants (`tests/api/test_events.py`): nothing that happens after the first event is missed, save states that a newer one
 of the same document followed at once; the stream is never silent for longer than `server.keepalive`; it ends when the client
-leaves and when the server begins to shut down.
+leaves, when the server begins to shut down, and within a second of its key.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from mecum.api.access import let_in_no_more, principal_of
 from mecum.api.bodies import counts_body, document_body
 from mecum.api.leaving import closed, end, gone, unless
 from mecum.api.middleware import asks_for_head
@@ -21,7 +23,7 @@ from mecum.api.sse import KEEP_ALIVE
 from mecum.chat.gate import Gate
 from mecum.knowledge.library import Library
 from mecum.knowledge.progress import Event
-from mecum.types import Json, Principal
+from mecum.types import Json
 
 _HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -31,20 +33,21 @@ _HEADERS = [
 
 
 class EventStream(Response):
-    """The answer to an owner. `keepalive` is in seconds."""
+    """The answer to whoever asks. `keepalive` is in seconds."""
 
-    def __init__(self, library: Library, gate: Gate, principal: Principal, *, keepalive: float) -> None:
+    def __init__(self, library: Library, gate: Gate, request: Request, *, keepalive: float) -> None:
         super().__init__()
         self._library = library
         self._gate = gate
-        self._principal = principal
+        self._request = request
+        self._principal = principal_of(request)
         self._keepalive = keepalive
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream until somebody ends it."""
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         if not asks_for_head(scope):
-            work = await unless(self._stream(send), gone(receive), closed(self._gate))
+            work = await unless(self._stream(send), gone(receive), closed(self._gate), let_in_no_more(self._request))
             if not work.cancelled():
                 work.result()
         await send({"type": "http.response.body", "body": b""})

@@ -13,7 +13,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mecum.api import documents as docs
-from mecum.api.access import principal_of
 from mecum.api.documents import Documents
 from mecum.api.embeddings import Embeddings
 from mecum.api.events import EventStream
@@ -63,7 +62,7 @@ def _documents(documents: Documents, library: Library, gate: Gate, keepalive: fl
     """Return the documents' routes. The first that fits is taken, so fixed names stand before ids."""
 
     async def follow(request: Request) -> Response:
-        return EventStream(library, gate, principal_of(request), keepalive=keepalive)
+        return EventStream(library, gate, request, keepalive=keepalive)
 
     removed, shown = answered("Removed"), answered("DocumentAnswer")
     events = sent("text/event-stream", "Events `data: {json}`, until the server shuts down", _EVENT)
