@@ -104,7 +104,8 @@ async def child(
         backend = Wheel(kv_unified=arrangement.unified, n_ubatch=micro, **overrides)
         place = make_place(Path(folder), unix=backend.unix)
         process = backend.start(models.locate(None, Path(folder)), plan, place)
-        connection = Connection(place.url, api_key=place.key, unix_socket=place.socket, llama=llama)
+        # A busy machine must not end the measurement: clients of a crowd wait for others' slots.
+        connection = Connection(place.url, api_key=place.key, unix_socket=place.socket, llama=llama, silence_timeout=600)
         try:
             await _loaded(connection)
             yield connection, process
