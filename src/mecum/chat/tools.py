@@ -111,7 +111,7 @@ class _Reader:
             self._call = _Call()
             self._calls += 1
             function = {"name": head[1], "arguments": ""}
-            yield self._piece(id=f"call_{secrets.token_hex(12)}", type="function", function=function)
+            yield self._piece(id=f"call_{secrets.token_hex(16)}", type="function", function=function)
             return self._call
         start = self._held.lstrip()
         if head or (start and start[0] != "{") or len(start) > MAX_HEAD:

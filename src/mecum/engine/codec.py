@@ -166,7 +166,7 @@ class _Choice:
             number = len(self.calls)
             self.calls.append((index, ident))
             start = {"name": name, "arguments": ""}
-            ident = ident or f"call_{secrets.token_hex(12)}"
+            ident = ident or f"call_{secrets.token_hex(16)}"
             pieces.append({"index": number, "id": ident, "type": "function", "function": start})
         if arguments:
             pieces.append({"index": number, "function": {"arguments": _json_text(arguments)}})
