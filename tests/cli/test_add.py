@@ -175,11 +175,7 @@ def test_without_an_embedder_it_is_done_when_all_is_found_by_its_words(tmp_path)
     assert (done.returncode, done.stdout) == (0, "2 files added: 2 passages.\n")
     assert done.stderr == "mecum: There is no embedder.\n"
     assert {document["state"] for document in listed(tmp_path / "home", tmp_path / "docs", **none)} == {"searchable"}
-
-
-def test_the_library_is_left_as_others_can_take_it(tmp_path):
     home = tmp_path / "home"
-    add(home, put(tmp_path / "docs", 1))
     assert {path.name for path in home.iterdir()} - {"run"} == {"files", "lock", "mecum.db", "secret"}
     assert not list(home.glob("run/*"))
     assert (home / "mecum.db").stat().st_mode & 0o777 == 0o600

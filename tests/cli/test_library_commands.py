@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli import commands
 from tests.cli.inside import mecum
 from tests.cli.inside_library import ENVIRON
 from tests.cli.typist import at_terminal
@@ -146,17 +145,17 @@ def test_a_document_is_shown_by_its_path_or_id(home, folder):
     assert (told["document"]["id"], len(told["passages"])) == (facts["id"], 1)
 
 
-def test_one_passage_or_the_file_is_shown(home, folder):
+def test_one_passage_is_shown(home, folder):
     done = run("show", home, folder / "pay.txt", "--passage", 0)
     assert done.stdout.strip().splitlines() == ["[0] line 1", "Invoices are paid on Friday."]
     assert run("show", home, folder / "pay.txt", "--passage", 1).returncode == 2
-    file = subprocess.run(
-        [*commands.MECUM, "show", "--home", str(home), str(folder / "bad.pdf"), "--file"],
-        capture_output=True,
-        timeout=60,
-        check=True,
-    )
-    assert file.stdout == b"%PDF-1.4 broken"
+
+
+def test_the_file_is_written_as_it_was_added(home, folder, monkeypatch):
+    out = io.TextIOWrapper(io.BytesIO())
+    monkeypatch.setattr(sys, "stdout", out)
+    write_file(str(folder / "bad.pdf"), {"home": home}, None)
+    assert out.buffer.getvalue() == b"%PDF-1.4 broken"  # type: ignore[attr-defined]
 
 
 def test_a_file_is_not_for_a_terminal(home, folder, monkeypatch):
