@@ -21,15 +21,13 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-@pytest.mark.parametrize("given", ["option", "environment", "file"])
+@pytest.mark.parametrize("given", ["option", "file"])
 def test_it_does_not_start(tmp_path: Path, given: str) -> None:
     home, port = tmp_path / "home", free_port()
     arguments: list[object] = ["serve", "--demo", "--port", port, "--home", home]
     environ = {"MECUM_LIBRARY_EMBEDDER": "none"}
     if given == "option":
         arguments += ["--host", "0.0.0.0"]
-    elif given == "environment":
-        environ["MECUM_SERVER_HOST"] = "0.0.0.0"
     else:
         home.mkdir(mode=0o700)
         (home / "mecum.toml").write_text('[server]\nhost = "::"\n')
