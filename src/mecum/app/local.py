@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import re
 import shutil
 import socket
 import tempfile
@@ -19,14 +18,11 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
 from mecum.app.build import App
 from mecum.app.listen import listening
 from mecum.app.web import Web
 
-_PREFIX = "mecum-api-"  # then the process's id
-_NAME = re.compile(rf"{_PREFIX}(\d+)-.*")
+_PREFIX = "mecum-api-"
 _SOCKET_PATH = 65  # bytes of a base that leaves room for the rest: a socket's path has at most 104
 
 
@@ -74,12 +70,10 @@ def _listening(app: App) -> Iterator[tuple[socket.socket, Address]]:
 @contextmanager
 def _folder(base: Path) -> Iterator[Path]:
     """Make a folder for the socket: in `base`, or where that path is too long for one, among the temporary files."""
-    if len(os.fsencode(base)) > _SOCKET_PATH:
-        base = Path(tempfile.gettempdir())
-    base.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for left in base.glob(f"{_PREFIX}*"):
-        found = _NAME.fullmatch(left.name)
-        if found and not psutil.pid_exists(int(found[1])):  # it was killed
+    short = len(os.fsencode(base)) <= _SOCKET_PATH
+    if short:
+        base.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for left in base.glob(f"{_PREFIX}*"):  # by a command that was killed: we hold the data directory
             shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", dir=base) as folder:
+    with tempfile.TemporaryDirectory(prefix=_PREFIX, dir=base if short else None) as folder:
         yield Path(folder)
