@@ -28,6 +28,7 @@ from mecum.knowledge.watch import LibraryTarget, Watcher
 from mecum.roles.stored import StoredRoles
 from mecum.settings.schema import LibrarySettings, Settings
 from mecum.store.sqlite import Sqlite
+from mecum.store.sqlite.glance import key_owners
 from mecum.types import Principal
 
 
@@ -114,7 +115,9 @@ def _watcher(settings: LibrarySettings, library: Library) -> Watcher:
 def _engine(settings: Settings) -> Engine:
     if settings.engine.scripted:
         return Scripted()
-    return Upstream(settings.engine) if settings.engine.base_url else Embedded(settings)
+    if settings.engine.base_url:
+        return Upstream(settings.engine)
+    return Embedded(settings, owners=lambda: {Principal().owner, *key_owners(settings.home)})
 
 
 def _embedder(settings: Settings) -> Embedder:

@@ -80,7 +80,7 @@ class Chat:
         check_abilities(request, model)
         found = await self._retrieve(request, role, principal)
         messages = assemble(role, request.messages, model.traits)
-        prompt, reading = tools.adapt(self._prompt(request, role, model, messages), model.traits)
+        prompt, reading = tools.adapt(self._prompt(request, role, model, messages, principal), model.traits)
         fitting = Fitting(prompt, found.hits if found else (), model, self._engine.count, secret=self._secret)
         fitted = await fitting.fit(truncate=request.truncation == "auto")
         await ticket.turn()
@@ -132,7 +132,9 @@ class Chat:
             return Retrieval(status="empty", mode="keyword", query=query.text, k=query.k or 0, ms=0.0)
         return await self._library.search(query, principal)
 
-    def _prompt(self, request: ChatRequest, role: Role | None, model: Model, messages: tuple[Message, ...]) -> Prompt:
+    def _prompt(
+        self, request: ChatRequest, role: Role | None, model: Model, messages: tuple[Message, ...], principal: Principal
+    ) -> Prompt:
         asked = request.sampling
         temperature = asked.temperature if asked.temperature is not None else role.temperature if role else None
         sampling = replace(
@@ -140,7 +142,7 @@ class Chat:
             temperature=temperature if temperature is not None else request.default_temperature,
             max_tokens=asked.max_tokens or request.default_max_tokens,
         )
-        return Prompt(model.name, messages, sampling, cache=not _reproducible(sampling))
+        return Prompt(model.name, messages, sampling, cache=not _reproducible(sampling), owner=principal.owner)
 
     async def _begin(self, fitting: Fitting, fitted: Fitted) -> tuple[Reply, Fitted]:
         """Ask the engine; one that cannot count and finds it too long, again with fewer passages."""

@@ -89,6 +89,10 @@ class Child:
             raise EngineDown("The engine has not been started.")
         return self._running.connection
 
+    def keep_no_prompts(self) -> None:
+        """Keep none, from the next start on: llama.cpp takes them for whatever prompt and slot they fit (tried)."""
+        self._setup = dataclasses.replace(self._setup, plan=dataclasses.replace(self._setup.plan, cache_mib=0))
+
     def identify(self, weights: str) -> None:
         """Take the hash of the model's bytes into the fingerprint."""
         exact = identity.fingerprint(self.version, weights, self._setup.plan)

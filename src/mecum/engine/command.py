@@ -132,6 +132,7 @@ class Wheel:
             "hostnames": [str(place.socket) if place.socket else LOOPBACK],
             "port": place.port or UNUSED_PORT,
             "api_keys": [place.key],
+            "slot_save_path": f"{place.folder}{os.sep}",  # without one a slot cannot be erased
             **wheel_params(plan),
             **self._overrides,
         }
@@ -213,11 +214,12 @@ class Binary:
         vital += ["--batch-size", str(plan.batch), "--ubatch-size", str(plan.batch)]
         vital += ["--threads", str(plan.threads), "--threads-batch", str(plan.threads)]
         vital += ["--threads-http", str(http_threads(plan))]
-        return [*vital, *self._known(plan)]
+        return [*vital, *self._known(plan, place)]
 
-    def _known(self, plan: Plan) -> Iterator[str]:
+    def _known(self, plan: Plan, place: Place) -> Iterator[str]:
         wanted = [["--jinja"], ["--no-warmup"], ["--no-kv-unified"], ["--cache-ram", str(plan.cache_mib)]]
         wanted += [["--fit", "on" if plan.fit else "off"]]
+        wanted += [["--slot-save-path", f"{place.folder}{os.sep}"]]  # without one a slot cannot be erased
         wanted += [["--no-ui"] if "--no-ui" in self._flags else ["--no-webui"]]
         if plan.gpu_layers >= 0:
             wanted.append(["--n-gpu-layers", str(plan.gpu_layers)])

@@ -82,11 +82,14 @@ class Connection:
             self._counters.pop(path, None)  # not asked again: it would carry every prompt twice
         return None
 
-    async def chat(self, prompt: Prompt) -> StreamReply:
-        """Open an answer. Returns once the server has sent its first event, so that what it refuses is raised here."""
+    async def chat(self, prompt: Prompt, *, slot: int | None = None) -> StreamReply:
+        """Open an answer. Returns once the server has sent its first event, so that what it refuses is raised here.
+
+        `slot` is which of llama.cpp's slots it shall run in; None: its own choice.
+        """
         body = encode(prompt)
         if self._llama:
-            body |= {"return_progress": True, "cache_prompt": prompt.cache}
+            body |= {"return_progress": True, "cache_prompt": prompt.cache} | ({} if slot is None else {"id_slot": slot})
         response = await self._http.request("POST", self._chat_path, orjson.dumps(body), silence=self._silence)
         reply = StreamReply(response, choices=prompt.sampling.n)
         try:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 
 from mecum.engine.base import Status
 from mecum.engine.child import Child, Setup, look
@@ -17,18 +18,23 @@ from mecum.engine.command import Binary, Wheel
 from mecum.engine.connection import Connection, StreamReply
 from mecum.engine.identity import Hashes, full_hash
 from mecum.engine.machine import Machine, overloaded
+from mecum.engine.slots import Seat, Slots, Together
 from mecum.engine.supervisor import Policy, Supervisor
-from mecum.errors import EngineDown, EngineError, EngineStartError
+from mecum.errors import EngineDown, EngineError, EngineStartError, MecumError
 from mecum.settings.schema import Settings
 from mecum.types import Delta, Prompt
 
 NEVER = 60  # seconds to name for a retry where there will be none by itself
+ERASE = 5  # seconds; a slot whose client has just left may be at work for two more
 SETTLE = 0.5  # seconds in which the end of a child that broke off is noticed
 NEARLY = 0.95  # of the silence timeout: the clocks of a connection and ours do not start at once
 
 
 class Embedded:
-    """The engine that `settings.engine` describes, run by us. `policy`, `machine` and `busy` replace what is found here."""
+    """The engine that `settings.engine` describes, run by us. `policy`, `machine` and `busy` replace what is found here.
+
+    `owners` says, when it starts, whose prompts are to be expected; it may read files.
+    """
 
     def __init__(
         self,
@@ -37,11 +43,18 @@ class Embedded:
         policy: Policy | None = None,
         machine: Machine | None = None,
         busy: Callable[[], bool] = overloaded,
+        owners: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self._settings = settings
         self._policy = policy or _policy(settings)
         self._machine = machine
         self._busy = busy
+        self._owners = owners
+        self._divided = False  # the slots are their owners'
+        self._only: str | None = None  # whose prompts came, until then
+        self._deciding = asyncio.Lock()
+        self._slots: Slots | Together = Together()
+        self._slots_of: Connection | None = None
         self._child: Child | None = None
         self._supervisor: Supervisor | None = None
         self._last_sign = 0.0  # when any answer last brought something
@@ -53,6 +66,9 @@ class Embedded:
         backend = await Binary.examine(program) if program else Wheel()
         setup = await asyncio.to_thread(look, self._settings, backend.version, self._machine)
         self._child = Child(backend, setup, self._settings.home, silence=self._policy.silence_timeout)
+        if len(await asyncio.to_thread(self._owners)) > 1:
+            self._divided = True
+            self._child.keep_no_prompts()
         self._supervisor = Supervisor(self._child, self._policy)
         self._supervisor.start()
         self._hashing = asyncio.create_task(self._hash(self._child, setup), name="engine-hash")
@@ -107,15 +123,52 @@ class Embedded:
 
     async def chat(self, prompt: Prompt) -> Answer:
         """Open an answer (`base.Engine.chat`). Waits while the child loads, refuses at once when it has failed."""
-        connection = await self._up()
+        connection, seat = await self._seated(prompt)
         began = time.monotonic()
         try:
-            reply = await connection.chat(prompt)
-        except EngineDown as error:
-            await self._failed(began, error)
+            if seat.fresh:
+                await _erase(connection, seat)
+                prompt = dataclasses.replace(prompt, cache=False)
+            reply = await connection.chat(prompt, slot=seat.slot)
+        except BaseException as error:  # a cancellation, too, must give the seat back
+            seat.leave()
+            if isinstance(error, EngineDown):
+                await self._failed(began, error)
             raise
+        seat.took()
         self._sign()
-        return Answer(reply, self._sign, self._failed)
+        return Answer(reply, seat, self._sign, self._failed)
+
+    async def _seated(self, prompt: Prompt) -> tuple[Connection, Seat]:
+        """Return the way to the child, and the prompt's place there, once one is free."""
+        await self._divide(prompt.owner)
+        while True:
+            connection = await self._up()
+            if connection is not self._slots_of:  # a child that has just come up: its slots are empty
+                slots = self._child.model.slots if self._child else 1
+                self._slots, self._slots_of = Slots(slots) if self._divided else Together(), connection
+            seat = await self._slots.take(prompt)
+            if connection is self._slots_of and connection is (self._child and self._child.connection):
+                return connection, seat
+            seat.leave()
+
+    async def _divide(self, owner: str) -> None:
+        """Give each owner slots of their own, when a second one comes: with another child, once the answers have ended.
+
+        Those who come meanwhile wait. In the present child nobody knows which slot has whose tokens, and it keeps prompts.
+        """
+        async with self._deciding:
+            if self._divided or self._only in (None, owner):
+                self._only = owner
+                return
+            await self._up()
+            while isinstance(self._slots, Together) and not self._slots.is_idle:
+                await self._slots.idle()
+                await self._up()
+            if self._supervisor and self._child:
+                self._divided = True
+                self._child.keep_no_prompts()
+                self._supervisor.condemn("The engine starts anew: there is a second owner, and each gets their own slots.")
 
     async def _up(self) -> Connection:
         try:
@@ -155,9 +208,14 @@ class Answer:
     """A reply of the child (`base.Reply`) that tells the engine when it brings something, and when it fell silent."""
 
     def __init__(
-        self, reply: StreamReply, sign: Callable[[], None], failed: Callable[[float, EngineError], Awaitable[None]]
+        self,
+        reply: StreamReply,
+        seat: Seat,
+        sign: Callable[[], None],
+        failed: Callable[[float, EngineError], Awaitable[None]],
     ) -> None:
         self._reply = reply
+        self._seat = seat
         self._sign = sign
         self._failed = failed
 
@@ -176,7 +234,17 @@ class Answer:
 
     async def aclose(self) -> None:
         """Close the connection, which frees the child's slot."""
-        await self._reply.aclose()
+        try:
+            await self._reply.aclose()
+        finally:
+            self._seat.leave()
+
+
+async def _erase(connection: Connection, seat: Seat) -> None:
+    """Erase what is in a slot. Where that fails, the prompt that comes next does it: it is sent to be computed whole."""
+    if seat.slot is not None:
+        with contextlib.suppress(MecumError):
+            await connection.post(f"/slots/{seat.slot}?action=erase", {}, timeout=ERASE)
 
 
 def _policy(settings: Settings) -> Policy:
