@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from mecum.api.urls import create_api
 from mecum.app.home import install_secret
+from mecum.app.watched import AuditedTarget
 from mecum.audit.log import AuditLog
 from mecum.chat.answer import Chat
 from mecum.chat.gate import Gate
@@ -47,7 +48,7 @@ class App:
         self.token = secrets.token_urlsafe(32)
         self.keys = Keyring(store.keys, self.token)
         self.audit = AuditLog(store.audit)
-        self._watcher = _watcher(settings.library, self.library)
+        self._watcher = _watcher(settings.library, self.library, self.audit)
         self.gate = Gate()
         self.queue = Queue(self._slots, waiting=settings.engine.queue, timeout=settings.engine.queue_timeout)
         self.chat = Chat(
@@ -107,9 +108,10 @@ def build(settings: Settings, *, engine: Engine | None = None, embedder: Embedde
     return App(settings, engine or _engine(settings), embedder or _embedder(settings))
 
 
-def _watcher(settings: LibrarySettings, library: Library) -> Watcher:
+def _watcher(settings: LibrarySettings, library: Library, audit: AuditLog) -> Watcher:
     roots = [folder.expanduser().resolve() for folder in settings.watch]
-    return Watcher(roots, LibraryTarget(library, Principal()), largest=int(settings.max_upload_mb * 2**20))
+    target = AuditedTarget(LibraryTarget(library, Principal()), audit, Principal())
+    return Watcher(roots, target, largest=int(settings.max_upload_mb * 2**20))
 
 
 def _engine(settings: Settings) -> Engine:
