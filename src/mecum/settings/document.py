@@ -16,7 +16,8 @@ _HEAD = """\
 
 <!-- Made by `python -m mecum.settings.document > docs/settings.md`; change src/mecum/settings/schema.py instead. -->
 
-Each setting has one value: the command line's flag, else the environment's, else the file's, else the default.
+Each setting has one value: the command line's flag, else the environment's, else the file's, else the default. Between the
+last two stands, for `engine.model` alone, what `mecum models default` chose ([models.md](models.md)).
 `mecum config` shows the values in effect and where each came from; secrets are masked.
 
 - **File.** `--config FILE`, else `MECUM_CONFIG`, else `mecum.toml` in the data directory; never the working directory.

@@ -1,5 +1,6 @@
-"""Makes the one Settings value: flags, then `MECUM_*`, then the file, then the defaults.
+"""Makes the one Settings value: flags, then `MECUM_*`, then the file, then the model that was chosen, then the defaults.
 
+The choice is what `mecum models default` keeps in the data directory: a program never writes into the user's own file.
 Every setting remembers where it came from, every problem names that place, nothing unknown is passed over, and the
 value of a secret appears in no message (`tests/settings/test_load.py`).
 """
@@ -12,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import platformdirs
 from pydantic import ValidationError
@@ -23,7 +24,8 @@ from mecum.settings.names import Setting
 from mecum.settings.schema import Settings
 from mecum.types import Json
 
-_DEFAULT, _FILE, _ENVIRON, _FLAG = range(4)
+CHOSEN: Final = Path("models", "default")  # in the data directory: the name of a file beside it
+_DEFAULT, _CHOICE, _FILE, _ENVIRON, _FLAG = range(5)
 _ENGINES = ("engine.scripted", "engine.base_url", "engine.model")  # three answers to one question: what generates?
 
 
@@ -63,7 +65,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], *, config: Path |
     home = given.get("home") or _Given(_platform_home(), _DEFAULT, "home", "default")
     given["home"] = replace(home, value=_absolute(home.value, home.label))
     file = _file(config, environ, given["home"].value)
-    given = (_from_file(file, known) if file else {}) | given
+    given = _from_choice(given["home"].value) | (_from_file(file, known) if file else {}) | given
     origins = dict.fromkeys(known, "default") | {name: one.origin for name, one in given.items()}
     settings = _validated(given, known)
     for name, winner in _set_aside(settings, given).items():
@@ -126,6 +128,20 @@ def _file(config: Path | None, environ: Mapping[str, str], home: Path) -> Path |
     if not path.exists():
         raise SettingsError(f"{label} names {path}, which does not exist.")
     return path
+
+
+def _from_choice(home: Path) -> dict[str, _Given]:
+    file = home / CHOSEN
+    try:
+        name = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
+    except (OSError, UnicodeDecodeError):
+        raise SettingsError(f"{file} cannot be read. `mecum models default NAME` writes it anew.") from None
+    if not name:
+        return {}
+    if name != Path(name).name or name in (".", "..") or "\0" in name:
+        raise SettingsError(f"{file} must hold the name of a file beside it. `mecum models default NAME` writes it anew.")
+    value = str(file.with_name(name))
+    return {"engine.model": _Given(value, _CHOICE, f"the default model ({file})", f"{CHOSEN.as_posix()} ({home})")}
 
 
 def _from_file(path: Path, known: Mapping[str, Setting]) -> dict[str, _Given]:

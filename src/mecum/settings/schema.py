@@ -48,7 +48,10 @@ class ServerSettings(_Section):
 class EngineSettings(_Section):
     """What generates the text: llama.cpp in a child of ours, or an OpenAI-compatible server elsewhere."""
 
-    model: str | None = Field(None, description="GGUF file, or the name of one in MECUM_HOME/models; else the starter model")
+    model: str | None = Field(
+        None,
+        description="GGUF file, or one in MECUM_HOME/models; else what `mecum models default` chose, else the starter",
+    )
     base_url: Address | None = Field(
         None, description="an OpenAI-compatible server to use instead, such as http://127.0.0.1:8000/v1"
     )
