@@ -40,7 +40,8 @@ def look(settings: Settings, version: str, machine: Machine | None = None) -> Se
         EngineStartError: there is no model, it is broken, or it does not fit the memory.
     """
     path = models.locate(settings.engine.model, settings.home)
-    header, files = gguf.read(path), models.parts(path)
+    files = models.parts(path)
+    header, *_ = [gguf.read(file) for file in files]  # each: llama.cpp opens all parts of a model by itself
     weights = sum(file.stat().st_size for file in files)
     plan = make_plan(header, weights, settings.engine, machine or Machine.here())
     hashed = identity.Hashes(settings.home / "cache").known(files) or identity.quick_hash(files)
