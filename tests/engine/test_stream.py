@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.engine.chunks import USAGE, chunk, say
 from tests.engine.servers import event
 
+from mecum.engine import stream as module
 from mecum.engine.codec import Decoder
 from mecum.engine.events import EventParser
 from mecum.engine.repeats import Pattern
-from mecum.engine.stream import PATIENCE, Stream
+from mecum.engine.stream import FEW, PATIENCE, Stream
 from mecum.errors import MecumError
 from mecum.types import Delta
 
@@ -79,11 +81,18 @@ def in_pieces(pieces: list[bytes], choices: int = 1) -> tuple[list[Delta], type[
 
 
 @settings(max_examples=400)
-@given(answer=ANSWER, cuts=st.lists(st.integers(0, 10_000), max_size=6), choices=st.integers(1, 2))
-def test_it_is_read_as_event_by_event(answer: bytes, cuts: list[int], choices: int) -> None:
+@given(
+    answer=ANSWER,
+    cuts=st.lists(st.integers(0, 10_000), max_size=6),
+    choices=st.integers(1, 2),
+    few=st.sampled_from([0, 300, FEW]),
+)
+def test_it_is_read_as_event_by_event(answer: bytes, cuts: list[int], choices: int, few: int) -> None:
     places = [0, *sorted(cut % (len(answer) + 1) for cut in cuts), len(answer)]
     pieces = [answer[a:b] for a, b in itertools.pairwise(places)]
-    assert in_pieces(pieces, choices) == plainly(answer, choices)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "FEW", few)
+        assert in_pieces(pieces, choices) == plainly(answer, choices)
 
 
 @settings(max_examples=60)
@@ -94,7 +103,8 @@ def test_byte_by_byte(answer: bytes) -> None:
 
 def test_like_events_are_read_at_once() -> None:
     stream = Stream()
-    assert stream.feed(event(say("a")) + event(say("b"))) == [Delta("a"), Delta("b")]
+    assert stream.feed(event(say("a"))) == [Delta("a")]
+    assert stream.feed(event(say("b"))) == [Delta("b")]
     pattern = stream._pattern
     assert pattern
     run = b"".join(event(say(str(number))) for number in range(1000))
@@ -104,6 +114,13 @@ def test_like_events_are_read_at_once() -> None:
     ]
     assert stream._pattern is pattern  # no event of the run was read by itself
     assert stream.ended
+
+
+def test_a_run_is_found_in_the_first_read() -> None:
+    begin = event(chunk({"role": "assistant", "content": None}))
+    run = b"".join(event(say(str(number))) for number in range(1000))
+    deltas = Stream().feed(begin + run + event(say("x", created=1)) + event(chunk({}, "stop")))
+    assert deltas == [*(Delta(str(number)) for number in range(1000)), Delta("x"), Delta(finish_reason="stop")]
 
 
 def test_events_that_all_differ_are_not_studied_for_ever() -> None:

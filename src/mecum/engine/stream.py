@@ -12,12 +12,13 @@ from itertools import repeat
 from typing import Final
 
 from mecum.engine.codec import Decoder
-from mecum.engine.events import EventParser, payload_of, payloads_of
+from mecum.engine.events import EventParser, payloads_of
 from mecum.engine.repeats import Pattern
 from mecum.errors import MecumError
 from mecum.types import Delta
 
 TURNS: Final = 6  # runs of like events that are looked for in what one read brought
+FEW: Final = 2048  # bytes of events that are not worth looking for a run in
 PATIENCE: Final = 8  # patterns made in a row that fitted nothing: then a server's events are taken to differ
 
 _new_delta: Final = partial(tuple.__new__, Delta)
@@ -66,28 +67,31 @@ class Stream:
         return deltas
 
     def _take(self, events: bytes, deltas: list[Delta]) -> None:
-        """Read runs of like events at once, what stands between them one by one, and what is left after some turns."""
-        for _ in range(TURNS if self._patience else 0):
+        """Read runs of like events at once, and what stands between them as it is."""
+        for turns_left in reversed(range(TURNS)):
             if self._pattern:
                 texts, events = self._pattern.read(events)
                 deltas += _deltas(texts)
                 self._patience = PATIENCE if texts else self._patience
             if not events:
                 return
-            event, _, events = events.partition(b"\n\n")
-            self._one(event, deltas)
-            if self._decoder.done:
+            some, events = self._some(events) if turns_left and self._patience else (events, b"")
+            found = self._decoder.feed(payloads_of(some))
+            deltas += found
+            if self._decoder.done or self._decoder.failure:
                 return
-        deltas += self._decoder.feed(payloads_of(events))
+            if self._patience and found and found[-1].content and found[-1] == Delta(found[-1].content):
+                self._study(some[:-2].rpartition(b"\n\n")[2])
 
-    def _one(self, event: bytes, deltas: list[Delta]) -> None:
-        if (payload := payload_of(event)) is None:
-            return
-        found = self._decoder.feed([payload])
-        deltas += found
-        if len(found) != 1 or not found[0].content or found[0] != Delta(found[0].content):
-            return
-        if self._text_before and self._patience:
+    def _some(self, events: bytes) -> tuple[bytes, bytes]:
+        """Return the first of many events, behind which a run may begin, or all of a few; and the rest."""
+        if len(events) <= FEW:
+            return events, b""
+        event, end, rest = events.partition(b"\n\n")
+        return event + end, rest
+
+    def _study(self, event: bytes) -> None:
+        if self._text_before:
             self._patience -= 1
             self._pattern = Pattern.of(event)
         self._text_before = True
