@@ -110,6 +110,15 @@ def test_a_library_with_documents_stays_unless_it_may_go(home, backup, tmp_path)
     assert listed(tmp_path / "home") == listed(home)
 
 
+def test_keys_are_no_less_than_documents(backup, tmp_path):
+    home = tmp_path / "home"
+    assert mecum("keys", "create", "laptop", "--home", home, **ENVIRON).returncode == 0
+    done = run("restore", home, backup)
+    assert (done.returncode, "1 key" in done.stderr) == (2, True)
+    assert run("restore", home, backup, "--replace").returncode == 0
+    assert "no keys" in mecum("keys", "list", "--home", home, **ENVIRON).stderr
+
+
 def test_a_library_that_cannot_be_opened_is_replaced_and_kept(backup, tmp_path):
     (tmp_path / "mecum.db").write_bytes(b"nonsense" * 100)
     (tmp_path / "mecum.db-wal").write_bytes(b"more of it")

@@ -12,7 +12,8 @@ import re
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,9 +144,18 @@ async def _checked(folder: Path) -> int:
         faults = await store.check(originals=True)
         if faults:
             raise StoreError(f"The backup is damaged, and the library is as it was. {plain(faults[0])}")
-        return sum((await store.documents.counts(Principal().owner)).documents.values())
+        return await _documents(store, await _owners(store))
     finally:
         await store.aclose()
+
+
+async def _owners(store: Sqlite) -> set[str]:
+    """Return whose documents a store may hold."""
+    return {Principal().owner, *(key.owner for key in await store.keys.list())}
+
+
+async def _documents(store: Sqlite, owners: Iterable[str]) -> int:
+    return sum([sum((await store.documents.counts(owner)).documents.values()) for owner in owners])
 
 
 async def _check_empty(home: Path) -> None:
@@ -160,13 +170,17 @@ async def _check_empty(home: Path) -> None:
     store = Sqlite(home)
     await store.start()
     try:
-        documents = sum((await store.documents.counts(Principal().owner)).documents.values())
+        owners, keys = await _owners(store), await store.keys.list()
+        documents = await _documents(store, owners)
         first = {(role.name, role.system_prompt) for role in FIRST}
-        roles = [role for role in await store.roles.list(Principal().owner) if (role.name, role.system_prompt) not in first]
+        roles = [role for owner in owners for role in await store.roles.list(owner)]
+        roles = [role for role in roles if (role.name, role.system_prompt) not in first]
     finally:
         await store.aclose()
-    if documents or roles:
+    good = sum(key.is_good(time.time()) for key in keys)
+    if documents or roles or good:
         what = f"{many(documents, 'document')} and {many(len(roles), 'role')} of your own"
+        what += f", and {many(good, 'key')}" if good else ""
         raise InvalidRequest(f"The library has {what}. To put the backup in their place: --replace.")
 
 

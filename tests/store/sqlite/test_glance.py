@@ -10,9 +10,10 @@ import pytest
 
 from mecum.errors import StoreStartError
 from mecum.store.sqlite import Sqlite
-from mecum.store.sqlite.glance import glance
+from mecum.store.sqlite.database import Database, migrations
+from mecum.store.sqlite.glance import glance, key_owners
 from mecum.store.sqlite.store import FILE
-from mecum.store.values import NewDocument
+from mecum.store.values import NewDocument, NewKey
 
 OWNER = "local"
 
@@ -73,3 +74,26 @@ async def test_a_newer_schema_is_told(tmp_path):
         db.pragma("user_version", 999)
     with pytest.raises(StoreStartError, match="newer mecum"):
         glance(tmp_path, OWNER)
+
+
+async def test_whose_keys_are_good(tmp_path):
+    assert key_owners(tmp_path) == frozenset()
+    store = Sqlite(tmp_path)
+    await store.start()
+    for number, (owner, expires) in enumerate([("ann", None), ("ann", None), ("eve", None), ("bob", 1.0)]):
+        name = str(number)
+        await store.keys.add(
+            NewKey(id=name, name=name, owner=owner, hash=name.encode(), hint="", scopes=frozenset({"chat"}), expires=expires)
+        )
+    await store.keys.revoke("2")
+    await store.aclose()
+    before = files(tmp_path)
+    assert key_owners(tmp_path) == {"ann"}
+    assert files(tmp_path) == before
+
+
+def test_a_store_from_before_there_were_keys_has_none(tmp_path):
+    old = Database(tmp_path / FILE, steps=migrations()[:3])
+    old.open()
+    old.close()
+    assert key_owners(tmp_path) == frozenset()
