@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from tests.store.library import ALL, OWNER, add, embed, new, passages, sha, texts_of
 
+from mecum.errors import InvalidRequest
 from mecum.store.sqlite import Sqlite
 from mecum.store.values import About, Document, Failure, NewPart
 
@@ -125,6 +127,49 @@ async def test_the_original_of_a_part_is_the_container(store: Sqlite, tmp_path_f
     assert original is not None
     assert original.read_text() == "the mailbox"
     assert await store.documents.original("ann", mail.id) is None
+
+
+async def test_a_part_has_its_path_from_its_container(store: Sqlite) -> None:
+    box = await mailbox(store, part("1", "first"))
+    mail = await store.documents.find(OWNER, "default", "x.mbox#1")
+    assert mail is not None
+    for path in ("y", "x.mbox"):
+        with pytest.raises(InvalidRequest, match="Rename the file"):
+            await store.documents.rename(OWNER, mail.id, path)
+    assert await store.documents.rename(OWNER, box.id, "z") is not None
+    assert await paths(store) == ["z", "z#1"]
+
+
+async def test_a_part_that_is_given_a_content_is_a_document_of_its_own(store: Sqlite) -> None:
+    await mailbox(store, part("1", "first"), part("2", "second"))
+    await embed(store)
+    mine = await _put(store, "x.mbox#1", "my own")
+    assert (mine.parent, mine.state) == (None, "queued")
+    original = await store.documents.original(OWNER, mine.id)
+    assert original is not None
+    assert original.read_text() == "my own"
+    assert await store.documents.index(mine.id, mine.content_hash, passages("my own")) is not None
+    assert await store.check() == ()
+    await mailbox(store, part("2", "second"), content="two")
+    assert await paths(store) == ["x.mbox", "x.mbox#1", "x.mbox#2"]
+
+
+async def test_the_original_of_a_document_that_a_part_replaces_goes_with_it(store: Sqlite) -> None:
+    await _put(store, "x.mbox#1", "my own")
+    await mailbox(store, part("1", "first"))
+    assert await store.check() == ()
+    await _put(store, "y.mbox#1", "my own")
+    box = await store.documents.find(OWNER, "default", "x.mbox")
+    assert box is not None
+    await store.documents.rename(OWNER, box.id, "y.mbox")
+    assert await paths(store) == ["y.mbox", "y.mbox#1"]
+    assert await store.check() == ()
+
+
+async def _put(store: Sqlite, path: str, text: str) -> Document:
+    content = store.documents.temporary()
+    content.write_text(text)
+    return await store.documents.put(new(path, text), content)
 
 
 async def test_what_was_given_comes_before_what_was_read(store: Sqlite) -> None:

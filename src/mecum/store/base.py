@@ -130,6 +130,9 @@ class Documents(Protocol):
         """Give a document another path; a document that was there is replaced. Nothing is embedded again.
 
         A container's parts go with it.
+
+        Raises:
+            InvalidRequest: it is such a part.
         """
         ...
 

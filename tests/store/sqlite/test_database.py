@@ -13,7 +13,7 @@ from tests.store.library import ALL, OWNER, add, embed, new, texts_of, with_vect
 from mecum.errors import StoreError, StoreStartError
 from mecum.store.sqlite import Sqlite
 from mecum.store.sqlite.database import APPLICATION, Database, migrations
-from mecum.store.values import NewDocument
+from mecum.store.values import Document, NewDocument
 
 
 async def test_the_file_its_wal_and_the_originals_are_private(tmp_path: Path) -> None:
@@ -144,6 +144,33 @@ async def test_a_backup_under_load_opens_and_answers_the_same(store: Sqlite, tmp
     assert original.read_text() == "bytes"
     assert original.is_relative_to(tmp_path / "copy")
     await copy.aclose()
+
+
+async def test_a_backup_holds_the_originals_of_documents_that_go_meanwhile(store: Sqlite, tmp_path: Path) -> None:
+    documents = [await _original(store, f"{number}.txt", str(number)) for number in range(100)]
+
+    async def load() -> None:
+        for number, document in enumerate(documents):
+            await store.documents.delete(OWNER, [document.id])
+            await _original(store, f"{number}.txt", "again" if number % 2 else str(number))
+
+    (tmp_path / "copy").mkdir()
+    busy = asyncio.create_task(load())
+    await store.backup(tmp_path / "copy")
+    under_way = not busy.done()
+    await busy
+    assert under_way
+    copy = Sqlite(tmp_path / "copy")
+    await copy.start()
+    assert await copy.check(originals=True) == ()
+    assert await store.check(originals=True) == ()  # and what was kept for the copy went with it
+    await copy.aclose()
+
+
+async def _original(store: Sqlite, path: str, text: str) -> Document:
+    content = store.documents.temporary()
+    content.write_text(text)
+    return await store.documents.put(new(path, text), content)
 
 
 def _modes(home: Path) -> dict[str, int]:

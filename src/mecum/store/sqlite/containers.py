@@ -17,9 +17,12 @@ from mecum.store.sqlite.rows import document_at, rows
 from mecum.store.values import About, Document, NewDocument, NewPart
 
 
-def add_part(db: apsw.Connection, container: int, part: NewPart, passages: Sequence[Prepared]) -> int:
-    """Put a document into a container, or give the one of that name its new passages. Returns its key."""
-    key = _at(db, document_at(db, container), container, part)
+def add_part(db: apsw.Connection, container: int, part: NewPart, passages: Sequence[Prepared], gone: set[str]) -> int:
+    """Put a document into a container, or give the one of that name its new passages. Returns its key.
+
+    `gone` gets the hashes of contents that went.
+    """
+    key = _at(db, document_at(db, container), container, part, gone)
     entries.learn(db, key, part.about)
     texts.replace(db, key, passages)
     entries.settle(db, key, "searchable" if passages else "no_text", len(passages))
@@ -49,22 +52,31 @@ def dissolve(db: apsw.Connection, key: int) -> set[str]:
     return entries.delete(db, parts)
 
 
-def rename(db: apsw.Connection, container: Document, key: int, path: str) -> None:
-    """Let a container's parts follow it to its new path."""
+def leave(db: apsw.Connection, key: int) -> None:
+    """Make a part, which somebody gave a content of its own, a document of its own."""
+    for (parent,) in rows(db, "SELECT parent FROM documents WHERE key = ? AND parent IS NOT NULL", key):
+        db.execute("UPDATE documents SET parent = NULL WHERE key = ?", (key,))
+        published.settle_container(db, parent)
+
+
+def rename(db: apsw.Connection, container: Document, key: int, path: str) -> set[str]:
+    """Let a container's parts follow it to its new path. Returns the hashes of contents that went."""
+    gone: set[str] = set()
     for part, old in rows(db, "SELECT key, path FROM documents WHERE parent = ?", key):
         there = entries.at_path(db, container.owner, container.collection, path + old[len(container.path) :])
         if there is not None:
-            entries.delete(db, [there])
+            gone |= entries.delete(db, [there])
         db.execute("UPDATE documents SET path = ? || substr(path, ?) WHERE key = ?", (path, len(container.path) + 1, part))
         published.changed(db, part)
+    return gone
 
 
-def _at(db: apsw.Connection, container: Document, key: int, part: NewPart) -> int:
+def _at(db: apsw.Connection, container: Document, key: int, part: NewPart, gone: set[str]) -> int:
     """Return the key of the document of a part, made where there is none."""
     path = f"{container.path}#{part.name}"
     there = entries.at_path(db, container.owner, container.collection, path)
     if there is not None and not rows(db, "SELECT 1 FROM documents WHERE key = ? AND parent = ?", there, key):
-        entries.delete(db, [there])  # somebody's own document under that name
+        gone |= entries.delete(db, [there])  # somebody's own document under that name
         there = None
     new = NewDocument(container.owner, path, part.content_hash, size=part.size, collection=container.collection)
     if there is None:

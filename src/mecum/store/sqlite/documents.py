@@ -56,15 +56,17 @@ class SqliteDocuments(Reading):
             before = document_at(db, old)
             changed = before.content_hash != new.content_hash
             entries.update(db, old, new, changed=changed, again=changed or before.state == "failed")
+            if changed:
+                containers.leave(db, old)
             return document_at(db, old), before.content_hash
 
         try:
             document, before = await self._database.write(work)
         except StoreError:
-            await self._forget_files({new.content_hash})  # a full disk must not be filled further
+            await self.forget_files({new.content_hash})  # a full disk must not be filled further
             raise
         if before is not None and before != new.content_hash:
-            await self._forget_files({before})
+            await self.forget_files({before})
         return document
 
     async def get(self, owner: str, document_id: str) -> Document | None:
@@ -116,20 +118,22 @@ class SqliteDocuments(Reading):
         return self._files.temporary()
 
     async def rename(self, owner: str, document_id: str, path: str) -> Document | None:
-        """Give a document another path; a document that was there is replaced."""
+        """Give a document another path; see `Documents.rename`."""
 
         def work(db: apsw.Connection) -> tuple[Document, set[str]] | None:
             key = document_key(db, owner, document_id)
             if key is None:
                 return None
             old = document_at(db, key)
+            if old.parent is not None:
+                raise InvalidRequest("This document is a part of a file, which gives it its path. Rename the file.")
             there = entries.at_path(db, owner, old.collection, path)
             gone = self._delete(db, [there]) if there not in (None, key) else set[str]()
             db.execute(
                 "UPDATE documents SET path = ?, title = CASE title WHEN ? THEN ? ELSE title END, updated = ? WHERE key = ?",
                 (path, file_name(old.path), file_name(path), time.time(), key),
             )
-            containers.rename(db, old, key, path)
+            gone |= containers.rename(db, old, key, path)
             published.changed(db, key)
             return document_at(db, key), gone
 
@@ -144,7 +148,7 @@ class SqliteDocuments(Reading):
             return len(keys), self._delete(db, keys)
 
         number, contents = await self._database.write(work)
-        await self._forget_files(contents)
+        await self.forget_files(contents)
         return number
 
     async def under(self, owner: str, path: str, collection: str | None = None) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 Invariants, proved by `tests/store/sqlite/test_files.py`:
   - a file under its final name is whole and on the disk: it gets that name, by a rename, after its bytes were synced;
-  - a file goes when no row names its content, and never before; what a kill leaves behind goes at the next start.
+  - a file goes when no row names its content, and never before, nor while a copy is made that may name it; what a kill
+    leaves behind goes at the next start.
 Names come from a hash and never from a client, so no name can lead out of the folder.
 """
 
@@ -24,6 +25,8 @@ class Files:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._copies = 0  # that are being made
+        self._later: set[str] = set()  # what was removed meanwhile
 
     def open(self) -> None:
         """Make the folder where it is missing."""
@@ -64,8 +67,23 @@ class Files:
         return self.path(content_hash).exists()
 
     def remove(self, content_hash: str) -> None:
-        """Remove a content that no row names."""
-        self.path(content_hash).unlink(missing_ok=True)
+        """Remove a content that no row names; not while there is a `hold`."""
+        if self._copies:
+            self._later.add(content_hash)
+        else:
+            self.path(content_hash).unlink(missing_ok=True)
+
+    def hold(self) -> None:
+        """Keep all contents until `let_go`, for a copy of the rows that is about to be taken."""
+        self._copies += 1
+
+    def let_go(self) -> set[str]:
+        """End a `hold`. Returns what is to be removed now, unless a row names it again."""
+        self._copies -= 1
+        if self._copies:
+            return set()
+        later, self._later = self._later, set()
+        return later
 
     def all(self) -> Iterator[str]:
         """Return the hashes of all contents."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Collection, Sequence
+from typing import TypeVar
 
 import apsw
 
@@ -19,6 +20,8 @@ from mecum.store.sqlite.passages import Prepared
 from mecum.store.sqlite.rows import document_at, rows
 from mecum.store.sqlite.writer import Work
 from mecum.store.values import About, Document, Failure, NewPart, NewPassage, State
+
+T = TypeVar("T")
 
 
 class Reading:
@@ -92,15 +95,16 @@ class Reading:
         """Put documents into a container, all at once; see `Documents.add_parts`."""
         new = [(part, await self._prepared(part.passages)) for part in parts]
 
-        def work(db: apsw.Connection) -> tuple[Document, ...] | None:
+        def work(db: apsw.Connection) -> tuple[tuple[Document, ...], set[str]] | None:
             key = entries.current(db, document_id, content_hash)
             if key is None:
                 return None
-            added = [containers.add_part(db, key, part, passages) for part, passages in new]
+            gone: set[str] = set()
+            added = [containers.add_part(db, key, part, passages, gone) for part, passages in new]
             self._database.erased()
-            return tuple(document_at(db, one) for one in added)
+            return tuple(document_at(db, one) for one in added), gone
 
-        return await self._database.write(work)
+        return await self._with_files(work)
 
     async def close_parts(
         self, document_id: str, content_hash: str, about: About, names: Collection[str]
@@ -139,12 +143,12 @@ class Reading:
         """Return the passages' rows, made outside of the transaction and of the event loop: hashing takes its time."""
         return await asyncio.to_thread(texts.prepared, passages)
 
-    async def _with_files(self, work: Work[tuple[Document, set[str]] | None]) -> Document | None:
-        """Do work that returns a document and the contents that went with it."""
+    async def _with_files(self, work: Work[tuple[T, set[str]] | None]) -> T | None:
+        """Do work that returns something and the contents that went with it."""
         done = await self._database.write(work)
         if done is None:
             return None
-        await self._forget_files(done[1])
+        await self.forget_files(done[1])
         return done[0]
 
     def _replace(self, db: apsw.Connection, key: int, passages: Sequence[Prepared]) -> set[str]:
@@ -154,7 +158,7 @@ class Reading:
             self._database.erased()
         return gone
 
-    async def _forget_files(self, contents: set[str]) -> None:
+    async def forget_files(self, contents: set[str]) -> None:
         """Remove originals that no row names any more: after the commit, as a missing file is worse than one too many."""
 
         def work(db: apsw.Connection) -> None:

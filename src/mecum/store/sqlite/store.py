@@ -65,8 +65,13 @@ class Sqlite:
     async def backup(self, folder: Path) -> None:
         """Write a copy that opens as a store into a folder that exists, while others read and write."""
         target = folder / FILE
-        await self._database.read(lambda db: _copy(db, target))
-        await self._database.alone(lambda _: self.files.copy_to(folder / ORIGINALS, iter(_contents(target))))
+        await self._database.alone(lambda _: self.files.hold())
+        try:
+            await self._database.read(lambda db: _copy(db, target))
+            await self._database.alone(lambda _: self.files.copy_to(folder / ORIGINALS, iter(_contents(target))))
+        finally:
+            later = await self._database.alone(lambda _: self.files.let_go())
+            await self.documents.forget_files(later)
 
     async def compact(self) -> None:
         """Give room that is no longer needed back to the disk, and leave no trace of what was deleted."""
