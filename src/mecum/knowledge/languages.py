@@ -57,7 +57,10 @@ _LITTLE: Final[Mapping[str, str]] = {  # case-folded, as the words are that are 
 def language_of(words: Iterable[str]) -> str | None:
     """Return the language of case-folded words, None where they tell nothing, or tell of two alike."""
     table = _table()
-    votes = Counter(language for word in words for language in table.get(word, ()))
+    votes: Counter[str] = Counter()
+    for word, number in Counter(filter(table.__contains__, words)).items():
+        for language in table[word]:
+            votes[language] += number
     ranked = votes.most_common(2)
     if not ranked or (len(ranked) > 1 and ranked[0][1] == ranked[1][1]):
         return None

@@ -17,6 +17,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 from itertools import pairwise
+from operator import add
 from typing import Final
 
 import Stemmer  # type: ignore[import-not-found] # compiled; ships no types
@@ -24,6 +25,7 @@ import Stemmer  # type: ignore[import-not-found] # compiled; ships no types
 from mecum.knowledge.languages import language_of
 
 VERSION: Final = "1"
+REMEMBERED: Final = 100_000  # words of a language whose stems are remembered: some 10 MB
 LONGEST: Final = 64  # characters of a token; a longer word (base64, a URL) says nothing and fills the index
 _ASCII: Final = re.compile(r"[a-z0-9]+")
 _WORD: Final = re.compile(r"[^\W_]+")
@@ -50,10 +52,11 @@ _ACCENTS: Final = dict.fromkeys([*range(0x0300, 0x030D), 0x0326, 0x0327, 0x0328]
 
 
 class Tokenizer:
-    """Makes tokens. Holds Snowball's stemmers, which remember words; may be shared between threads."""
+    """Makes tokens. Holds Snowball's stemmers, and remembers what they said; may be shared between threads."""
 
     def __init__(self) -> None:
         self._stemmers: dict[str, Stemmer.Stemmer] = {}
+        self._known: dict[str, dict[str, str]] = {}  # stems by language; a table is replaced, never emptied
         self._lock = threading.Lock()
 
     def tokens(self, text: str) -> list[str]:
@@ -97,31 +100,42 @@ class Tokenizer:
         return [stem if stem.isascii() else _bare(stem) for stem in self._stems(language or _FALLBACK, words)]
 
     def _stems(self, language: str, words: Sequence[str]) -> list[str]:
+        known = self._known.setdefault(language, {})
+        try:
+            return [known[word] for word in words]
+        except KeyError:
+            new = [*{word: None for word in words if word not in known}]
+        if len(known) > REMEMBERED:
+            self._known[language] = known = {}
+            new = [*dict.fromkeys(words)]
         with self._lock:
             if language not in self._stemmers:
-                self._stemmers[language] = Stemmer.Stemmer(language)
-            return [stem or word for stem, word in zip(self._stemmers[language].stemWords(words), words, strict=True)]
+                self._stemmers[language] = Stemmer.Stemmer(language, 0)
+            known.update(zip(new, map(_or, self._stemmers[language].stemWords(new), new), strict=True))
+        return [known[word] for word in words]
+
+
+def _or(stem: str, word: str) -> str:
+    return stem or word
 
 
 def _words(text: str) -> list[str]:
     if text.isascii():
         return [word[:LONGEST] for word in _ASCII.findall(text.lower())]
-    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold()).translate(_digits())
-    pattern = _WORD if _marks().search(text) is None else _marked_word()
+    text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())
+    chars = set(text)  # a look at each character once: most texts have few different ones
+    if not _digits().keys().isdisjoint(map(ord, chars)):
+        text = text.translate(_digits())
+    pattern = _marked_word() if any(map(_is_mark, chars)) else _WORD
     return [word[:LONGEST] for word in pattern.findall(text)]
-
-
-@cache
-def _marks() -> re.Pattern[str]:
-    """Return a class of all combining marks."""
-    codes = [code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == "M"]
-    return re.compile(f"[{''.join(f'{chr(first)}-{chr(last)}' for first, last in _ranges(codes))}]")
 
 
 @cache
 def _marked_word() -> re.Pattern[str]:
     r"""Return letters, marks and digits. \w alone would break words of many scripts at their vowel signs."""
-    return re.compile(rf"(?:[^\W_]|{_marks().pattern})+")
+    codes = [code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == "M"]
+    marks = "".join(f"{chr(first)}-{chr(last)}" for first, last in _ranges(codes))
+    return re.compile(rf"(?:[^\W_]|[{marks}])+")
 
 
 @cache
@@ -154,6 +168,8 @@ def _split(word: str) -> list[str]:
     """Return the parts of a word that mixes scripts with and without pairs, as in 第3章 or iPhone手机."""
     if max(word) < _FIRST_PAIRED:
         return [word]
+    if word.isalnum():  # no marks
+        return _runs().findall(word)
     parts = [word[0]]
     for before, char in pairwise(word):
         if _is_mark(char) or _is_paired(before) == _is_paired(char):
@@ -185,15 +201,21 @@ def _is_mark(char: str) -> bool:
     return unicodedata.category(char)[0] == "M"
 
 
+@cache
+def _runs() -> re.Pattern[str]:
+    paired = "".join(f"{chr(first)}-{chr(last)}" for first, last in _PAIRED)
+    return re.compile(f"[{paired}]+|[^{paired}]+")
+
+
 def _pairs(word: str) -> list[str]:
     """Return a word's characters, each with its marks, and the pairs of neighbours."""
-    units: list[str] = []
-    for char in word:
+    units: list[str] = list(word) if word.isalnum() else []
+    for char in word if not units else ():
         if units and _is_mark(char):
             units[-1] += char
         else:
             units.append(char)
-    return units + [first + second for first, second in pairwise(units)]
+    return [*units, *map(add, units, units[1:])]
 
 
 @lru_cache(maxsize=10_000)
