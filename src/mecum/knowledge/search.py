@@ -36,6 +36,7 @@ CANDIDATES: Final = 100  # of either kind
 OF_A_TIME: Final = 30  # more by vectors, out of the time that the question names
 PERIODS: Final = 2  # where the time may be several, the last so many
 SECOND: Final = 50  # passages that are read for the second look
+REMEMBERED: Final = 2_000  # passages whose words are kept at hand: some 15 MB
 LOOKED_AT: Final = 5  # keyword matches that tell how far the library covers the question
 Mode = Literal["hybrid", "keyword", "vector"]
 
@@ -80,6 +81,7 @@ class Search:
         self._matrix = Matrix()
         self._matrix_lock = asyncio.Lock()
         self._keys: dict[Filter, NDArray[np.int64]] = {}
+        self._texts = _Texts(self._tokenizer)
 
     async def start(self) -> None:
         """Make the keywords anew if they are another tokeniser's; load the vectors, so that no question waits for them."""
@@ -193,7 +195,7 @@ class Search:
         words = {key: score for key, score in words.items() if key in by_key}
         dots = {key: dot for key, dot in near.dots.items() if key in by_key} if near else {}
         spread = near.spread if near else None
-        read = _Read(self._tokenizer, question)
+        read = _Read(self._texts, self._tokenizer, question)
         covered = max((read.coverage(by_key[key]) for key in [*words][:LOOKED_AT]), default=0.0)
         trust = trust_in_words(covered, spread)
         firsts = first_look(dots, words, spread=spread, trust=trust)
@@ -220,21 +222,39 @@ def _looks(question: Question, where: Filter) -> list[tuple[int, float | None, f
     return looks
 
 
-class _Read:
-    """What the tokeniser and the clues make of passages, each read once."""
+class _Texts:
+    """What the tokeniser makes of passages, the last ones remembered: a passage's text never changes under its key."""
 
-    def __init__(self, tokenizer: Tokenizer, question: Question) -> None:
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self._tokenizer = tokenizer
+        self._known: dict[Key, tuple[frozenset[str], str | None]] = {}
+
+    def read(self, found: Found) -> tuple[frozenset[str], str | None]:
+        """Return a passage's words, and the language that it is in."""
+        known = self._known.get(found.key)
+        if known is None:
+            if len(self._known) >= REMEMBERED:
+                self._known = {}
+            tokens, tongue = self._tokenizer.read(f"{found.passage.context}\n{found.passage.text}")
+            self._known[found.key] = known = frozenset(tokens), tongue
+        return known
+
+
+class _Read:
+    """What a question makes of passages."""
+
+    def __init__(self, texts: _Texts, tokenizer: Tokenizer, question: Question) -> None:
+        self._texts = texts
         self._tokenizer = tokenizer
         self._question = question
         self._meaning = question.meaning
-        self._known: dict[Key, tuple[frozenset[str], str | None]] = {}
         self._labels: dict[str, bool] = {}
 
     def words(self, found: Found) -> frozenset[str]:
-        return self._of(found)[0]
+        return self._texts.read(found)[0]
 
     def is_foreign(self, found: Found) -> bool:
-        tongue = self._of(found)[1]
+        tongue = self._texts.read(found)[1]
         return None not in (self._question.tongue, tongue) and self._question.tongue != tongue
 
     def coverage(self, found: Found) -> float:
@@ -258,12 +278,6 @@ class _Read:
         if label not in self._labels:
             self._labels[label] = within(self._tokenizer.tokens(label), self._meaning)
         return self._labels[label]
-
-    def _of(self, found: Found) -> tuple[frozenset[str], str | None]:
-        if found.key not in self._known:
-            tokens, tongue = self._tokenizer.read(f"{found.passage.context}\n{found.passage.text}")
-            self._known[found.key] = frozenset(tokens), tongue
-        return self._known[found.key]
 
 
 def _relevant(ranked: Sequence[Scored], min_score: float | None) -> list[Scored]:

@@ -91,9 +91,11 @@ def _score(one: Seen, firsts: Mapping[Key, First], asking: Mapping[Key, float], 
 
 def _told(seen: Mapping[Key, Seen], scores: Mapping[Key, float], meaning: Set[str]) -> dict[str, float]:
     """Return the words that set the first passages apart from the others, each with its weight, the question's left out."""
-    held = Counter(word for one in seen.values() for word in one.words)
-    first = sorted(scores, key=lambda key: -scores[key])[:FIRST]
-    told = Counter(word for key in first for word in seen[key].words)
+    held, told = Counter[str](), Counter[str]()
+    for one in seen.values():
+        held.update(one.words)
+    for key in sorted(scores, key=lambda key: -scores[key])[:FIRST]:
+        told.update(seen[key].words)
     worth = {
         word: number * math.log((len(seen) + 1) / (held[word] + 0.5))
         for word, number in told.items()
