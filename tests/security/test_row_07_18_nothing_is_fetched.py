@@ -8,12 +8,8 @@ other programs listen) or anywhere.
 from __future__ import annotations
 
 import json
-import socket
 import sys
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,49 +21,7 @@ from tests.api.uploads import field as form_field
 from tests.clients.wire import CHAT_ROUTES, asks, has_both_shapes
 from tests.knowledge.extract import files
 from tests.security.routes import ENDLESS, JSON, SHUTS_OTHERS_OUT, Routes
-
-
-@dataclass
-class Trap:
-    """A port that takes note of whoever comes."""
-
-    port: int
-    visits: list[bytes] = field(default_factory=list)
-
-    def urls(self) -> list[str]:
-        """What would lead there."""
-        here = f"127.0.0.1:{self.port}"
-        return [
-            f"http://{here}/x",
-            f"//{here}/x",
-            f"http://localhost:{self.port}/x.png",
-            f"ftp://{here}/x",
-            f"gopher://{here}/_x",
-        ]
-
-
-@contextmanager
-def trap() -> Iterator[Trap]:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        made = Trap(listener.getsockname()[1])
-
-        def listen() -> None:
-            while True:
-                try:
-                    connection, _ = listener.accept()
-                except OSError:
-                    return
-                with connection:
-                    connection.settimeout(1)
-                    made.visits.append(connection.recv(1000))
-
-        thread = threading.Thread(target=listen)
-        thread.start()
-        try:
-            yield made
-        finally:
-            listener.shutdown(socket.SHUT_RDWR)
-            thread.join()
+from tests.security.trap import Trap, trap
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,8 @@
 
 Invariants (`security.md` rows 1 and 2; `tests/api/test_middleware.py`): a Host or Origin that is not ours is refused before
 anything of the request is read, on every route and method; no answer lacks its id and its line in the log, not even that of
-a crash. Pure ASGI: nothing is buffered.
+a crash, and every one its policy: a page that is reached by another way than `/` is a page, too
+(`tests/security/test_row_17_18_the_page.py`). Pure ASGI: nothing is buffered.
 """
 
 from __future__ import annotations
@@ -27,6 +28,11 @@ _LIMITS = [f"x-ratelimit-{name}-requests" for name in ("limit", "remaining", "re
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+))(?::[0-9]{0,5})?")
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+CSP = (
+    "default-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; object-src 'none'; "
+    "base-uri 'none'; form-action 'none'"
+)
+_POLICY = b"content-security-policy"  # what is to be stored, not shown, has a stricter one of its own
 _SECURITY_HEADERS = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
@@ -56,7 +62,9 @@ class RequestLog:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", ident.encode()), *_SECURITY_HEADERS]
+                policy = [] if any(name == _POLICY for name, _ in message["headers"]) else [(_POLICY, CSP.encode())]
+                own = [(b"x-request-id", ident.encode()), *_SECURITY_HEADERS, *policy]
+                message["headers"] = [*message["headers"], *own]
             await send(message)
 
         async def crash(error: MecumError) -> None:

@@ -32,10 +32,6 @@ from mecum.roles.stored import StoredRoles
 from mecum.settings.reach import this_machine_only
 from mecum.settings.schema import LibrarySettings, ServerSettings
 
-CSP = (
-    "default-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; object-src 'none'; "
-    "base-uri 'none'; form-action 'none'"
-)
 CHAT_HINT = (
     "mecum speaks Chat Completions: POST /v1/chat/completions. Tell your client to use chat completions, base_url …/v1. "
     "OpenAI's: client.chat.completions; AI SDK: provider.chat('…'); LlamaIndex: is_chat_model=True; LangChain: leave "
@@ -142,7 +138,7 @@ def _page_urls(app: FastAPI) -> None:
 
     async def page(request: Request) -> Response:
         name = {"/": "index.html", "/docs": "docs.html"}[request.url.path]
-        return FileResponse(str(web.joinpath(name)), headers={"Content-Security-Policy": CSP, "Cache-Control": "no-cache"})
+        return FileResponse(str(web.joinpath(name)), headers={"Cache-Control": "no-cache"})
 
     for path in ("/", "/docs"):
         app.add_api_route(path, page, methods=["GET"], include_in_schema=False)
