@@ -55,6 +55,7 @@ def program() -> typer.Typer:
     """Return the command line."""
     from mecum.cli.keys import audit, keys_commands  # noqa: PLC0415 # it takes its common options from here
     from mecum.cli.library import add_commands  # noqa: PLC0415 # as above
+    from mecum.cli.models import models_commands, pull  # noqa: PLC0415 # as above
     from mecum.cli.roles import import_commands, roles_commands  # noqa: PLC0415 # as above
 
     cli = typer.Typer(
@@ -77,7 +78,8 @@ def program() -> typer.Typer:
     cli.command("stop")(_stop)
     cli.command("doctor")(_doctor)
     cli.command("config")(_config)
-    cli.command("pull")(_pull)
+    cli.add_typer(models_commands(), name="models")
+    cli.command("pull")(pull)
     return cli
 
 
@@ -233,18 +235,6 @@ def _config(
     from mecum.cli.config import show_config  # noqa: PLC0415 # see the module's docstring
 
     show_config({"home": home}, config, as_json=as_json)
-
-
-def _pull(
-    *,
-    name: Annotated[str, typer.Argument(help="What to fetch: starter.")],
-    home: Home = None,
-    config: Config = None,
-) -> None:
-    """Fetch the starter model and the embedder into the data directory."""
-    from mecum.cli.pull import pull  # noqa: PLC0415 # see the module's docstring
-
-    pull(name, {"home": home}, config)
 
 
 def _tell(error: MecumError) -> None:

