@@ -27,6 +27,8 @@ _HEAD = "mecum.head"
 _LIMITS = [f"x-ratelimit-{name}-requests" for name in ("limit", "remaining", "reset")]
 _LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _HOST = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9_.-]+))(?::[0-9]{0,5})?")
+_WORD = re.compile(r"(?!mk-)[A-Za-z0-9._~:@+-]{0,64}")
+_BY_NAME = "/api/memories/file/"  # and a document's name
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 CSP = (
     "default-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; object-src 'none'; "
@@ -183,4 +185,7 @@ def _request_id(scope: Scope) -> str:
 
 
 def _loggable(path: str) -> str:
-    return path[:200].encode("unicode_escape").decode()
+    """Return a path as far as it is words and ids. What somebody may have written, a name or a key, is "*" in a log."""
+    if path.startswith(_BY_NAME):
+        return f"{_BY_NAME}*"
+    return "/".join(part if _WORD.fullmatch(part) else "*" for part in path[:200].split("/"))
