@@ -23,8 +23,13 @@ from tests.api.people import ANN, EVE, People, people, settled
 from tests.api.raw import connect, exchange, head
 from tests.api.uploads import KIND, field, file, form
 from tests.clients.wire import CHAT_ROUTES, KERNEL2, V1, asks
+from tests.engine.embedder.tiny import Tiny
 from tests.knowledge.extract import files
 from tests.security.routes import ENDLESS, JSON, SHUTS_OTHERS_OUT, Routes
+
+from mecum.engine.embedder import graph
+from mecum.engine.embedder.weights import read
+from mecum.engine.identity import Hashes
 
 CANARY: Final = "Zq7canary"
 SAID: Final = f"{CANARY} said"  # to a model: kept nowhere
@@ -183,3 +188,17 @@ def test_errors_quote_nothing_of_a_body(used: People, routes: Routes) -> None:
     broken = used.ask(ANN, "POST", V1, f'{{"messages": {SENT}'.encode())
     assert re.search("not valid JSON", broken.json()["error"]["message"])
     assert SENT not in broken.body.decode()
+
+
+def test_nor_into_what_is_kept_beside_them(tmp_path: Path) -> None:
+    """The caches of a real engine and embedder, which this server has not: they name the user's files."""
+    model = tmp_path / "model.gguf"
+    model.write_bytes(b"GGUF")
+    Hashes(tmp_path / "cache").remember([model], "0" * 64)
+    weights = tmp_path / "tiny.bin"
+    weights.write_bytes(Tiny().file())
+    graph.cached(read(weights), tmp_path / "cache" / "e5.graph")
+    assert {path.name for path in (tmp_path / "cache").iterdir()} == {"models.json", "e5.graph"}
+    for path in (tmp_path / "cache").iterdir():
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+    assert stat.S_IMODE((tmp_path / "cache").stat().st_mode) == 0o700

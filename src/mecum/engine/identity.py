@@ -73,6 +73,7 @@ class Hashes:
         with contextlib.suppress(OSError):
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             fresh = self._file.with_suffix(f".{os.getpid()}")
+            fresh.touch(mode=0o600)
             fresh.write_bytes(orjson.dumps(newest, option=orjson.OPT_INDENT_2))
             fresh.replace(self._file)
 

@@ -69,6 +69,7 @@ class Part:
 
     def belongs_to(self, identity: Identity) -> None:
         """Write down what the bytes to come are of."""
+        self._note.touch(mode=0o600)
         self._note.write_bytes(orjson.dumps({"key": identity.key, "validator": identity.validator}))
 
     def read_again(self, told: Callable[[int], None]) -> None:

@@ -53,6 +53,7 @@ def _make(weights: Weights, file: Path) -> bytes:
     with contextlib.suppress(OSError):  # a cache that cannot be written costs the next start its time, and nothing else
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         try:
+            fresh.touch(mode=0o600)
             fresh.write_bytes(hashlib.sha256(model).digest() + model)
             fresh.replace(file)
         finally:
