@@ -82,6 +82,34 @@ async def test_the_head_of_a_second_request_has_the_same_bound(port):
     writer.close()
 
 
+@pytest.mark.parametrize("framing", [b"Content-Length: 1000", b"Transfer-Encoding: chunked"])
+async def test_a_body_that_trickles_in_after_its_answer_keeps_no_connection(port, framing):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(REQUEST.replace(b"\r\n\r\n", b"\r\n" + framing + b"\r\n\r\n"))
+    await first_answer(reader)
+    closed = asyncio.create_task(reader.read())
+    for _ in range(100):
+        writer.write(b"1\r\na\r\n" if b"chunked" in framing else b"a")
+        await asyncio.wait([closed], timeout=HEAD_TIMEOUT / 4)
+        if closed.done():
+            break
+    assert closed.done()
+    writer.close()
+
+
+async def test_a_body_that_comes_after_its_answer_may_be_followed_by_another_request(port):
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(REQUEST.replace(b"\r\n\r\n", b"\r\nContent-Length: 2\r\n\r\n"))
+    await first_answer(reader)
+    writer.write(b"a")
+    await asyncio.sleep(0.05)
+    writer.write(b"a")
+    await asyncio.sleep(HEAD_TIMEOUT * 2)
+    writer.write(REQUEST)
+    assert await first_answer(reader) == b"1"
+    writer.close()
+
+
 async def test_an_answer_may_take_longer_than_a_head(port):
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(REQUEST.replace(b"/ ", b"/slow ", 1))

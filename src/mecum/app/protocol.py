@@ -1,7 +1,8 @@
 """uvicorn's HTTP protocol with what it leaves out: bounds on a request's head, and our own words for a malformed one.
 
 Invariants (`tests/app/test_protocol.py`): a connection that does not finish a head within `head_timeout` is closed, also
-one that says nothing; a head larger than `MAX_HEAD` is refused; what is no HTTP gets the error body of the API.
+one that says nothing, or that goes on with a body which has its answer; a head larger than `MAX_HEAD` is refused; what is no
+HTTP gets the error body of the API.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class Protocol(HttpToolsProtocol):
         self._head_timeout = head_timeout
         self._head_size = 0
         self._in_head = True
+        self._in_body = False
         self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
@@ -46,14 +48,22 @@ class Protocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Note that the head is there."""
-        self._in_head = False
+        self._in_head, self._in_body = False, True
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Note that the request is there."""
+        self._in_body = False
+        super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         """Parse; an unfinished head has its time and its size."""
         super().data_received(data)
         if not self._in_head:
-            self._disarm()
+            if self._in_body and self._is_answered():  # a byte now and then would keep it open for ever
+                self._arm()
+            else:
+                self._disarm()
             return
         self._head_size += len(data)
         self._arm()
@@ -85,10 +95,12 @@ class Protocol(HttpToolsProtocol):
 
     def _late(self) -> None:
         self._timer = None
-        # uvicorn's annotation hides that there is no cycle before the first request. An answer at work goes on: what is
-        # late is the head of a next request behind it.
-        if self.cycle is None or self.cycle.response_complete:  # type: ignore[redundant-expr]
+        if self._is_answered():  # an answer at work goes on: what is late is the head of a next request behind it
             self.transport.close()
+
+    def _is_answered(self) -> bool:
+        # uvicorn's annotation hides that there is no cycle before the first request.
+        return self.cycle is None or self.cycle.response_complete  # type: ignore[redundant-expr]
 
 
 def protocol_factory(head_timeout: float) -> Callable[..., Protocol]:
