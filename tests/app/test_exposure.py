@@ -64,6 +64,7 @@ async def test_a_key_that_is_no_longer_good_is_none(tmp_path: Path) -> None:
 
 
 async def test_the_override_is_said_at_each_start(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "mecum")
     for told in ("without a key", "a key is asked for"):
         caplog.clear()
         exposure.check(settings(tmp_path, "0.0.0.0", allow_open_network=True))

@@ -171,7 +171,7 @@ def test_a_port_in_use_is_refused_before_the_engine_starts(start, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["--host", "0.0.0.0"], 3, "server.host is '0.0.0.0', but must be localhost"),
+        (["--host", "0.0.0.0"], 3, "server.host is '0.0.0.0', which not only this machine reaches"),
         (["--model", "nope.gguf"], 5, "nope.gguf"),
         (["--model", __file__], 5, "not a GGUF"),
     ],

@@ -165,9 +165,22 @@ async def test_a_port_in_use_is_told_with_who_has_it(tmp_path):
 
 
 async def test_a_host_that_may_not_be_is_told(tmp_path):
-    finding = await find(tmp_path, "port", server_host="0.0.0.0")
+    finding = await find(tmp_path, "port", server_host="example.org")
     assert finding.level == "fail"
     assert "must be localhost" in finding.found
+
+
+async def test_who_reaches_it_is_told(tmp_path):
+    reached: dict[str, Any] = {"server_host": "0.0.0.0", "server_port": 0}
+    finding = await find(tmp_path, "reach", **reached)
+    assert finding.level == "fail"
+    assert "mecum keys create" in finding.found + finding.fix
+    finding = await find(tmp_path, "reach", server_allow_open_network=True, **reached)
+    assert finding.level == "warn"
+    assert "without a key" in finding.found
+    done = mecum("keys", "create", "laptop", "--home", tmp_path, MECUM_LIBRARY_EMBEDDER="none")
+    assert done.returncode == 0, done.stderr
+    assert (await find(tmp_path, "reach", **reached)).level == "ok"
 
 
 async def test_the_port_of_the_running_server_is_in_order_and_so_is_the_server(tmp_path):

@@ -17,11 +17,13 @@ from typing import Literal
 import psutil
 
 from mecum import __version__
+from mecum.app import exposure
 from mecum.app.home import Running
 from mecum.app.listen import listening
 from mecum.errors import MecumError
 from mecum.settings.load import Loaded
-from mecum.settings.schema import ServerSettings
+from mecum.settings.reach import this_machine_only
+from mecum.settings.schema import ServerSettings, Settings
 from mecum.types import Json
 
 Level = Literal["ok", "warn", "fail"]
@@ -127,6 +129,22 @@ def server(health: Json | None, error: str | None) -> Iterator[Finding]:
         level: Level = "warn" if health["status"] in ("starting", "draining") else "fail"
         fix = "Wait a moment, and look again." if level == "warn" else "Mend the cause, and start it anew: mecum stop."
         yield Finding("server", level, f"{health['status']}: {engine['reason'] or 'no reason given'}", fix)
+
+
+def reach(settings: Settings) -> Iterator[Finding]:
+    """Look at whether others than this machine reach the server, and whether they may."""
+    if this_machine_only(settings.server.host):
+        return
+    try:
+        exposure.check(settings)
+    except MecumError as error:
+        yield failed("reach", error, "Listen on localhost: --host localhost.")
+        return
+    if settings.server.allow_open_network:
+        found = f"whoever reaches {settings.server.host} may come without a key, unless one was made before"
+        yield Finding("reach", "warn", found, "Make a key (mecum keys create NAME), and unset server.allow_open_network.")
+    else:
+        yield Finding("reach", "ok", f"whoever reaches {settings.server.host} needs a key")
 
 
 def port(wanted: ServerSettings, running: Running | None) -> Iterator[Finding]:

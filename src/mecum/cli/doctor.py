@@ -66,7 +66,7 @@ async def _with(loaded: Loaded, *, deep: bool) -> AsyncIterator[Finding]:
     server = said if held else None
     for finding in checkup.lock(held=held, said=said):
         yield finding
-    for finding in checkup.port(settings.server, server):
+    for finding in (*checkup.reach(settings), *checkup.port(settings.server, server)):
         yield finding
     if server:
         for finding in checkup.server(*await health_of(server)):
