@@ -11,8 +11,8 @@ import pytest
 
 from mecum.audit.log import MOST_TARGETS, AuditLog
 from mecum.errors import DocumentNotFound
+from mecum.store.people import KEPT
 from mecum.store.sqlite import Sqlite
-from mecum.store.values import KEPT
 from mecum.types import Principal
 
 ANN = Principal("ann", frozenset(), "key-of-ann")

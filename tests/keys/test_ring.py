@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from mecum.errors import KeyNotFound, NameTaken, Unauthorized
 from mecum.keys.ring import Keyring
+from mecum.store.people import KEPT
 from mecum.store.sqlite import Sqlite
-from mecum.store.values import KEPT
 from mecum.types import SCOPES, Principal
 
 TOKEN = "the-token-of-run.json"

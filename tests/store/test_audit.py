@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from tests.store.test_keys import new
 
+from mecum.store.people import Deed
 from mecum.store.sqlite import Sqlite
-from mecum.store.values import Deed
 
 
 def deed(time: float, **fields: object) -> Deed:

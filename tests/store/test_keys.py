@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from mecum.errors import InvalidRequest, NameTaken
-from mecum.store import values
+from mecum.store import people
+from mecum.store.people import NewKey
 from mecum.store.sqlite import Sqlite, keys
-from mecum.store.values import NewKey
 
 
 def new(name: str, **fields: object) -> NewKey:
@@ -119,7 +119,7 @@ async def test_what_is_long_no_longer_good_is_forgotten(store: Sqlite) -> None:
 
 
 async def test_there_is_a_most(store: Sqlite, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert keys.MAX_KEYS == values.MAX_KEYS
+    assert keys.MAX_KEYS == people.MAX_KEYS
     monkeypatch.setattr(keys, "MAX_KEYS", 2)
     first = await store.keys.add(new("a"))
     await store.keys.add(new("b"))

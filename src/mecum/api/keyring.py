@@ -18,7 +18,7 @@ from mecum.api.wire import Many, Number
 from mecum.errors import InvalidRequest
 from mecum.keys.limits import MOST
 from mecum.keys.ring import DEFAULT_SCOPES
-from mecum.store.values import StoredKey
+from mecum.store.people import StoredKey
 from mecum.types import SCOPES, Json, Scope
 
 MAX_NAME: Final = 100  # characters

@@ -27,7 +27,7 @@ from mecum.errors import InvalidRequest
 from mecum.keys.ring import Keyring
 from mecum.roles.stored import StoredRoles
 from mecum.settings.schema import ServerSettings
-from mecum.store.values import LoggedDeed
+from mecum.store.people import LoggedDeed
 from mecum.types import Json, Principal
 
 PATH: Final = "/api/keys"

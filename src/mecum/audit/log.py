@@ -20,8 +20,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from mecum.errors import MecumError
-from mecum.store.base import Audit as Store
-from mecum.store.values import KEPT, Deed, LoggedDeed
+from mecum.store.people import KEPT, Deed, LoggedDeed
+from mecum.store.people import Audit as Store
 from mecum.types import Principal
 
 OK: Final = "ok"

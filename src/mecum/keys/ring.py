@@ -22,8 +22,8 @@ from typing import Any, Final, TypeVar
 from mecum.errors import KeyNotFound, MecumError, Unauthorized
 from mecum.keys import text
 from mecum.keys.limits import Limit
-from mecum.store.base import Keys as Store
-from mecum.store.values import KEPT, NewKey, StoredKey
+from mecum.store.people import KEPT, NewKey, StoredKey
+from mecum.store.people import Keys as Store
 from mecum.types import Principal, Scope
 
 T = TypeVar("T")

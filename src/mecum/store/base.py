@@ -20,20 +20,18 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from mecum.store.people import Audit, Keys
 from mecum.store.values import (
     About,
     Changes,
     Counts,
-    Deed,
     Document,
     Failure,
     Filter,
     Found,
     Key,
-    LoggedDeed,
     Match,
     NewDocument,
-    NewKey,
     NewPart,
     NewPassage,
     NewRole,
@@ -41,7 +39,6 @@ from mecum.store.values import (
     Passage,
     Stamp,
     State,
-    StoredKey,
     StoredRole,
     Unembedded,
     Vectors,
@@ -331,67 +328,4 @@ class Roles(Protocol):
 
     async def begin(self, owner: str, first: Sequence[NewRole]) -> bool:
         """Give an owner its first roles, if it never had any; names that are taken are left out. Returns whether it did."""
-        ...
-
-
-class Keys(Protocol):
-    """The API keys, of all owners. Their texts are not here, only what tells them again."""
-
-    async def add(self, new: NewKey) -> StoredKey:
-        """Add a key; from now on the store is closed (`closed`).
-
-        Raises:
-            NameTaken: a key that is good has that name.
-            InvalidRequest: there are as many keys as there may be.
-        """
-        ...
-
-    async def list(self) -> tuple[StoredKey, ...]:
-        """Return all keys, the oldest first, also those that are no longer good."""
-        ...
-
-    async def revoke(self, key_id: str) -> StoredKey | None:
-        """Say that a key is good no more, and return it; one that was revoked before stays as it is."""
-        ...
-
-    async def open(self) -> tuple[StoredKey, ...]:
-        """Say that no key is asked for any more. Those that were good are revoked, and returned."""
-        ...
-
-    async def closed(self) -> bool:
-        """Return whether a key is asked for: from the first one on, until `open`."""
-        ...
-
-    async def used(self, times: Mapping[str, float]) -> None:
-        """Note when keys, by their ids, were last used."""
-        ...
-
-    async def prune(self, before: float) -> int:
-        """Forget keys that were revoked, or expired, before a time. Returns how many."""
-        ...
-
-
-class Audit(Protocol):
-    """Who did what, and when."""
-
-    async def add(self, deed: Deed) -> None:
-        """Add a deed."""
-        ...
-
-    async def count(self, deeds: Sequence[Deed]) -> None:
-        """Add deeds to those that differ from them in nothing but their `count`."""
-        ...
-
-    async def list(
-        self, *, since: float | None = None, until: float | None = None, limit: int = 100, before: int | None = None
-    ) -> tuple[LoggedDeed, ...]:
-        """Return deeds, the last first; of those before a number, if one is given. `since` and `until` are inclusive."""
-        ...
-
-    async def prune(self, before: float) -> int:
-        """Forget what was done before a time. Returns how much."""
-        ...
-
-    async def changed(self, values: Mapping[str, str]) -> tuple[str, ...]:
-        """Keep named values in place of those kept before, and return the names of those that were others then."""
         ...

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from mecum.types import Json, Scope
+from mecum.types import Json
 
 Key = int
 Vectors = NDArray[np.float32]  # one unit vector a row
@@ -264,70 +264,3 @@ class StoredRole(NewRole):
     number: int
     created: float
     updated: float
-
-
-# ---- keys
-
-MAX_KEYS = 1000  # that were not revoked: all of them are in memory
-KEPT = 90 * 86_400.0  # seconds that the audit log goes back, and that a key which is no longer good stays known
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewKey:
-    """An API key as it is added: `hash` is the SHA-256 of its text, which is kept nowhere; `hint` is the text's end.
-
-    `owner` is whose documents, roles and chats it opens, `scopes` what for. `expires` is in seconds since 1970. `rate` is
-    the most requests in a minute, `concurrency` the most at once; None: no limit of its own.
-    """
-
-    id: str
-    name: str
-    owner: str
-    hash: bytes
-    hint: str
-    scopes: frozenset[Scope]
-    expires: float | None = None
-    rate: int | None = None
-    concurrency: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredKey(NewKey):
-    """A key as it is stored. All times are in seconds since 1970; `last_used` is about a minute behind."""
-
-    created: float
-    revoked: float | None = None
-    last_used: float | None = None
-
-    def is_good(self, now: float) -> bool:
-        """Return whether it opens anything at a time."""
-        return self.revoked is None and (self.expires is None or now < self.expires)
-
-
-# ---- the audit log
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deed:
-    """Something that was done, or tried: never with a word of what is in a chat, a document or a role.
-
-    `time` is in seconds since 1970. Who: `owner` and `key` (an id), None where no key was used; an `owner` "" is nobody that
-    is known. `what` is such as "document.added", `targets` are the first ids that it was done to, `count` is to how many.
-    `outcome` is "ok" or an error's code.
-    """
-
-    time: float
-    what: str
-    owner: str
-    key: str | None = None
-    targets: tuple[str, ...] = ()
-    count: int = 1
-    outcome: str = "ok"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LoggedDeed(Deed):
-    """A deed in the log. `number` grows with each; `key_name` is what the key was called."""
-
-    number: int
-    key_name: str | None = None

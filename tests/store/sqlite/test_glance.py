@@ -9,11 +9,12 @@ import apsw
 import pytest
 
 from mecum.errors import StoreStartError
+from mecum.store.people import NewKey
 from mecum.store.sqlite import Sqlite
 from mecum.store.sqlite.database import Database, migrations
 from mecum.store.sqlite.glance import glance, key_owners
 from mecum.store.sqlite.store import FILE
-from mecum.store.values import NewDocument, NewKey
+from mecum.store.values import NewDocument
 
 OWNER = "local"
 

@@ -12,9 +12,9 @@ from typing import Final
 import apsw
 import orjson
 
+from mecum.store.people import Deed, LoggedDeed
 from mecum.store.sqlite.database import Database
 from mecum.store.sqlite.rows import Row, rows
-from mecum.store.values import Deed, LoggedDeed
 
 _VALUE: Final = "value:"  # and its name: a fact that `changed` keeps
 _KEPT: Final = "SELECT name, value FROM facts WHERE substr(name, 1, ?) = ?"

@@ -14,9 +14,9 @@ from typing import Any, Final
 import apsw
 
 from mecum.errors import InvalidRequest, NameTaken
+from mecum.store.people import MAX_KEYS, NewKey, StoredKey
 from mecum.store.sqlite.database import Database
 from mecum.store.sqlite.rows import Row, marks, row, rows, value
-from mecum.store.values import MAX_KEYS, NewKey, StoredKey
 
 _FIELDS: Final = ("id", "name", "owner", "hash", "hint", "scopes", "expires", "rate", "concurrency")
 COLUMNS: Final = ", ".join((*_FIELDS, "created", "revoked", "last_used"))
