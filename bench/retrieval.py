@@ -1,65 +1,69 @@
 """How well the library is searched, by itself: no chat, no files.
 
-    python -m bench.retrieval --data DIR [--cache DIR]
+    python -m bench.retrieval --data DIR [--cache DIR] [--sets NAME,…]
 
-Prints nDCG@10 and Recall@10 of every set for keywords, vectors, their usual fusions and ours, the same for questions in
-another language than the documents, and how well "the library does not say" is told. Vectors are embedded once and kept.
+Prints nDCG@10 and Recall@10 of every set in DIR for keywords, vectors, their usual fusions and ours; the same for questions
+in another language than the documents, by kind of question, and over a library that is half embedded; how much of the
+evidence is in the first words where mecum cuts the chats; and how well "the library does not say" is told. Vectors are kept
+in the cache, so that only the first run takes long.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import math
-import random
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
 
 from bench.report import figure, machine, table
-from bench.retrieval_sets import ALL, OWNER, Cached, Query, Set, across, group, load
+from bench.retrieval_floor import report
+from bench.retrieval_sets import ALL, Query, Set, across, as_cut, folders, load
+from bench.retrieval_vectors import Vectors
+from bench.retrieval_ways import WAYS, Metric, Ranked, evidence, ndcg, places, recall, ways
 from mecum.engine.embedder.local import LocalEmbedder
-from mecum.knowledge.search import FLOOR, Search
-from mecum.store.values import Filter
+from mecum.knowledge.search import Search
 
-SETS = {
-    "xquad-en": False,
-    "xquad-de": False,
-    "xquad-zh": False,
-    "cranfield": False,
-    "locomo-dev": False,
-    "multiformat-xquad": True,
-}
-ACROSS = (("xquad-en", "xquad-de"), ("xquad-de", "xquad-zh"), ("xquad-zh", "xquad-en"))
-WAYS = ("keywords", "vectors", "RRF 60", "RRF 10", "min-max .5", "ours")
-DEPTH = 100
-SAMPLE = 200  # questions of a kind, for the floor
+CONTEXTS = (250, 500, 1000)  # words
+HALF = 0.5
+SAMPLE = 150  # questions of a kind
+Answers = list[tuple[Query, Ranked]]
 
 
 async def main() -> None:
     """Run all of it."""
     options = _options()
     options.cache.mkdir(parents=True, exist_ok=True)
-    print(f"{machine()}\n")
-    async with _embedder(options.cache) as embedder:
-        sets = {
-            name: await load(options.data / name, options.cache, embedder, windows=windows) for name, windows in SETS.items()
-        }
-    cached = Cached(embedder.identity)
-    foreign = [across(sets[documents], sets[questions]) for documents, questions in ACROSS]
-    await _ranking(list(sets.values()), cached)
-    await _ranking(foreign, cached)
-    await _floor(sets, foreign, cached)
-    for one in sets.values():
-        await one.store.aclose()
+    wanted = [one for one in folders(options.data) if not options.sets or one.name in options.sets.split(",")]
+    print(f"{machine()}\n", flush=True)
+    with tempfile.TemporaryDirectory(prefix="mecum-bench-") as folder:
+        async with _embedder(options.cache) as embedder:
+            vectors, home = Vectors(options.cache, embedder), Path(folder)
+            sets = [await load(one, home / one.name, vectors) for one in wanted]
+            chats = [await as_cut(one, home / f"{one.name}-cut", vectors) for one in wanted]
+            halves = [await load(one, home / f"{one.name}-half", vectors, share=HALF) for one in wanted]
+            foreign = _across(sets)
+            answers = {one.name: await _answers(one, vectors) for one in sets}
+            _ranking("each set", answers)
+            _kinds(answers)
+            if foreign:
+                _ranking("another language", {one.name: await _answers(one, vectors) for one in foreign})
+            for chat in chats:
+                if chat is not None:
+                    _evidence(chat.name, await _answers(chat, vectors))
+            await _half(answers, halves, vectors)
+            await report(sets, foreign, vectors)
+            for one in (*sets, *(chat for chat in chats if chat), *halves):
+                await one.store.aclose()
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.retrieval")
-    parser.add_argument("--data", type=Path, required=True, help="folder of the sets")
+    parser.add_argument("--data", type=Path, required=True, help="folder of the sets, in BEIR's form")
+    parser.add_argument("--sets", default="", help="only these")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "mecum-bench-retrieval")
     return parser.parse_args()
 
@@ -76,110 +80,91 @@ async def _embedder(cache: Path) -> AsyncIterator[LocalEmbedder]:
         await embedder.aclose()
 
 
-async def _ranking(sets: Sequence[Set], cached: Cached) -> None:
-    scores = {one.name: await _scores(one, cached) for one in sets}
-    for title, which in (("nDCG@10", 0), ("Recall@10", 1)):
-        print(f"## {title}\n")
-        rows = [[name, *(figure(row[way][which], 3) for way in WAYS)] for name, row in scores.items()]
-        mean = ["mean", *(figure(float(np.mean([row[way][which] for row in scores.values()])), 3) for way in WAYS)]
-        print(table(["set", *WAYS], [*rows, mean]), flush=True)
+def _across(sets: Sequence[Set]) -> list[Set]:
+    """Return each language's documents with the questions of the next one, of sets named alike but for two letters."""
+    by_stem: dict[str, list[Set]] = {}
+    for one in sets:
+        stem, _, tongue = one.name.rpartition("-")
+        if stem and len(tongue) == 2:
+            by_stem.setdefault(stem, []).append(one)
+    found = []
+    for several in by_stem.values():
+        several.sort(key=lambda one: (not one.name.endswith("-en"), one.name))
+        pairs = zip(several, [*several[1:], several[0]], strict=True)
+        found += [across(documents, questions) for documents, questions in pairs if len(several) > 1]
+    return found
 
 
-async def _scores(one: Set, cached: Cached) -> dict[str, tuple[float, float]]:
-    cached.known = {query.text: query.vector for query in one.queries}
-    search = Search(one.store, cached)
+async def _answers(one: Set, vectors: Vectors) -> Answers:
+    search = Search(one.store, vectors)
     await search.start()
-    found: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
-    for query in one.queries:
-        for way, ids in (await _ways(one, search, query)).items():
-            ranked = list(dict.fromkeys(ids))[:10]
-            found[way].append((_ndcg(ranked, query), len(query.relevant.keys() & set(ranked)) / max(1, len(query.relevant))))
-    return {way: (float(np.mean([a for a, _ in rows])), float(np.mean([b for _, b in rows]))) for way, rows in found.items()}
+    return [(query, await ways(one.store, search, query)) for query in one.queries]
 
 
-async def _ways(one: Set, search: Search, query: Query) -> dict[str, list[str]]:
-    """Return the documents' ids in the order of each way of ranking."""
-    words, dots = await search.scores(query.text, ALL, DEPTH)
-    ranking = await search.rank(query.text, ALL, k=10)
-    ids = {best.found.key: str(best.found.passage.place["id"]) for best in ranking.passages}
-    missing = (words.keys() | dots.keys()) - ids.keys()
-    ids |= {more.key: str(more.passage.place["id"]) for more in await one.store.keywords.found(sorted(missing), ALL)}
-    orders = {
-        "keywords": sorted(words, key=lambda key: -words[key]),
-        "vectors": sorted(dots, key=lambda key: -dots[key]),
-        "min-max .5": _fused([_spread(words), _spread(dots)]),
-    }
-    for constant in (60, 10):
-        places = [
-            {key: 1 / (constant + place) for place, key in enumerate(orders[way], 1)} for way in ("keywords", "vectors")
-        ]
-        orders[f"RRF {constant}"] = _fused(places)
-    orders["ours"] = [best.found.key for best in ranking.passages]
-    return {way: [ids[key] for key in order if key in ids] for way, order in orders.items()}
+def _mean(answers: Answers, way: str, metric: Metric) -> float:
+    return float(np.mean([metric(ranked[way], query) for query, ranked in answers])) if answers else float("nan")
 
 
-def _spread(scores: dict[int, float]) -> dict[int, float]:
-    low, high = min(scores.values(), default=0.0), max(scores.values(), default=0.0)
-    return {key: (score - low) / ((high - low) or 1.0) for key, score in scores.items()}
+def _ranking(title: str, answers: Mapping[str, Answers]) -> None:
+    metrics: tuple[tuple[str, Metric], ...] = (("nDCG@10", ndcg), ("Recall@10", recall))
+    for name, metric in metrics:
+        values = {one: [_mean(each, way, metric) for way in WAYS] for one, each in answers.items()}
+        values["mean"] = [float(np.mean(column)) for column in zip(*values.values(), strict=True)]
+        print(f"## {name}, {title}\n")
+        print(
+            table(["set", *WAYS], [[one, *(figure(value, 3) for value in row)] for one, row in values.items()]), flush=True
+        )
 
 
-def _fused(sides: Sequence[dict[int, float]]) -> list[int]:
-    keys = {key for side in sides for key in side}
-    total = {key: sum(side.get(key, 0.0) for side in sides) for key in keys}
-    return sorted(total, key=lambda key: -total[key])
+def _kinds(answers: Mapping[str, Answers]) -> None:
+    for name, each in answers.items():
+        kinds = sorted({str(query.metadata["category"]) for query, _ in each if query.metadata.get("category")})
+        rows = []
+        for kind in kinds:
+            some = [one for one in each if str(one[0].metadata.get("category")) == kind]
+            rows.append([f"{kind} ({len(some)})", *(figure(_mean(some, way, ndcg), 3) for way in WAYS)])
+        if rows:
+            print(f"## nDCG@10, {name} by kind of question\n")
+            print(table(["kind", *WAYS], rows), flush=True)
 
 
-def _ndcg(ranked: Sequence[str], query: Query) -> float:
-    gains = [query.relevant.get(one, 0) for one in ranked]
-    best = sorted(query.relevant.values(), reverse=True)[:10]
-    return _gain(gains) / (_gain(best) or 1.0)
+def _evidence(name: str, answers: Answers) -> None:
+    print(f"## Share of the evidence in the first words, {name} as mecum cuts it\n")
+    rows = [[f"{words:,} words", *(figure(_mean(answers, way, evidence(words)), 3) for way in WAYS)] for words in CONTEXTS]
+    print(table(["", *WAYS], rows), flush=True)
 
 
-def _gain(grades: Sequence[int]) -> float:
-    return sum(grade / math.log2(place + 1) for place, grade in enumerate(grades, 1))
+async def _half(answers: Mapping[str, Answers], halves: Sequence[Set], vectors: Vectors) -> None:
+    """Print how well documents are found whose vectors are there, and those whose are not, in one library."""
+    rows = []
+    for one in halves:
+        search = Search(one.store, vectors)
+        await search.start()
+        paths = await _embedded(one)
+        for title, wanted in (("with vectors", True), ("without", False)):
+            some = [
+                (query, ranked)
+                for query, ranked in answers[one.name]
+                if query.relevant and all((_path(document) in paths) is wanted for document in query.relevant)
+            ]
+            some = some[:: max(1, len(some) // SAMPLE)]
+            found = [(query, await search.rank(query.text, ALL, k=20)) for query, _ in some]
+            now = [ndcg(places([each.found for each in ranking.passages]), query) for query, ranking in found]
+            before = [_mean(some, way, ndcg) for way in ("ours without vectors", "ours")]
+            rows.append(
+                [f"{one.name}, {title} ({len(some)})", *(figure(each, 3) for each in (float(np.mean(now)), *before))]
+            )
+    print("## nDCG@10 of documents with and without vectors, half of a library being embedded\n")
+    print(table(["set", "half embedded", "none", "all"], rows), flush=True)
 
 
-async def _floor(sets: dict[str, Set], foreign: Sequence[Set], cached: Cached) -> None:
-    """Ask each library what it can answer, and what it cannot: other sets' questions, its own without the article."""
-    print(f'## "The library does not say" (floor {FLOOR})\n')
-    dice = random.Random(7)
-    rows: list[tuple[str, str, int, float]] = []
-
-    async def ask(kind: str, library: Set, queries: Sequence[Query], *, hidden: bool = False) -> None:
-        some = dice.sample(list(queries), min(SAMPLE, len(queries)))
-        rows.append((kind, library.name, len(some), await _empty(library, some, cached, hidden=hidden)))
-
-    for one in sets.values():
-        await ask("answerable", one, one.queries)
-    for one in sets.values():
-        if one.name.startswith("xquad"):
-            await ask("its article taken out", one, one.queries, hidden=True)
-        for other in sets.values():
-            if one.name[:5] != other.name[:5] and {one.name[:5], other.name[:5]} != {"xquad", "multi"}:
-                await ask(f"{other.name}'s questions", one, other.queries)
-    await ask("swapped premise", sets["locomo-dev"], sets["locomo-dev"].adversarial)
-    for one in foreign:
-        await ask("answerable, another language", one, one.queries)
-    print(table(["questions", "library", "number", "empty"], [(a, b, n, figure(share, 3)) for a, b, n, share in rows]))
-    can = [(n, share) for kind, _, n, share in rows if kind == "answerable"]
-    cannot = [(n, share) for kind, _, n, share in rows if "answerable" not in kind and kind != "swapped premise"]
-    wrong, right = sum(n * share for n, share in can), sum(n * share for n, share in cannot)
-    print(f"empty, premises aside: precision {right / (right + wrong):.3f}, recall {right / sum(n for n, _ in cannot):.3f};")
-    print(f"answerable questions refused: {wrong / sum(n for n, _ in can):.3f}\n")
+async def _embedded(one: Set) -> set[str]:
+    page = await one.store.documents.list(ALL, states=("ready",), limit=100_000)
+    return {document.path for document in page.items}
 
 
-async def _empty(library: Set, queries: Sequence[Query], cached: Cached, *, hidden: bool) -> float:
-    cached.known = {query.text: query.vector for query in queries}
-    search = Search(library.store, cached)
-    await search.start()
-    page = await library.store.documents.list(ALL, limit=10_000)
-    groups = {one.collection for one in page.items}
-    empty = 0
-    for query in queries:
-        without = groups - {group(document) for document in query.relevant} if hidden else set[str]()
-        found = await search.search(query.text, Filter(OWNER, collections=tuple(sorted(without))))
-        empty += found.status == "empty"
-    return empty / len(queries)
+def _path(document: str) -> str:
+    return document.rpartition(":")[0] or document
 
 
 if __name__ == "__main__":

@@ -1,27 +1,33 @@
-"""The sets of the retrieval benchmark: BEIR folders, each in a store of its own, with their vectors kept between runs."""
+"""The sets of the retrieval benchmark: every BEIR folder of a directory, each indexed in a store of its own.
+
+A set's long documents are cut into windows; the turns of a chat (`_id` "chat:session:turn") are passages of their session,
+with its date. `as_cut` makes of such chats what mecum makes of an export: passages of several turns.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from mecum.engine.embedder.base import Embedder
+from bench.retrieval_vectors import Vectors
+from mecum.knowledge.chunk import chunk
+from mecum.knowledge.dates import named
+from mecum.knowledge.extract.chats import Turn, conversation
 from mecum.knowledge.tokens import VERSION, Tokenizer
 from mecum.store.sqlite import Sqlite
 from mecum.store.values import Filter, NewDocument, NewPassage
 
 OWNER = "bench"
 ALL = Filter(OWNER)
-WINDOW = 120  # words of a passage, where the set's documents are long
+LONG = 2000  # characters of a document, on average, from which on a set is cut
+WINDOW = 120  # words of a passage then
 CHARACTERS = 300  # the same for scripts without spaces
-BATCH = 64
+FILES = ("corpus.jsonl", "queries.jsonl", "qrels.tsv")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,47 +37,50 @@ class Query:
     text: str
     relevant: Mapping[str, int]
     metadata: Mapping[str, Any]
-    vector: NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Set:
-    """A set, indexed. A document of the store has the set's id as its path; its collection is `group` of that id."""
+    """A set, indexed. A passage's place has the `ids` of the set's documents in it; a collection is `group` of an id."""
 
     name: str
     store: Sqlite
     queries: tuple[Query, ...]
     adversarial: tuple[Query, ...] = ()
 
-
-class Cached:
-    """An embedder that looks up questions which were embedded before."""
-
-    def __init__(self, identity: str) -> None:
-        self.identity = identity
-        self.known: dict[str, NDArray[np.float32]] = {}
-
-    async def embed_query(self, text: str) -> NDArray[np.float32]:
-        """Return the vector of a question that is known."""
-        return self.known[text]
+    @property
+    def family(self) -> set[str]:
+        """What sets of the same texts have in common in their names."""
+        return {part for part in self.name.split("-") if len(part) > 3}
 
 
-async def load(folder: Path, cache: Path, embedder: Embedder, *, windows: bool) -> Set:
-    """Index a set, or open what an earlier run indexed. `windows` cuts its documents into passages."""
-    home = cache / folder.name
-    home.mkdir(parents=True, exist_ok=True)
-    store = Sqlite(home)
-    await store.start()
-    if not (home / "indexed").exists():
-        await _index(store, folder, windows=windows)
-        (home / "indexed").touch()
-    await _embed(store, embedder)
-    grades: dict[str, dict[str, int]] = {}
-    for line in (folder / "qrels.tsv").read_text(encoding="utf-8").splitlines()[1:]:
-        query, document, grade = line.split("\t")
-        grades.setdefault(query, {})[document] = int(grade)
-    queries = await _queries(folder / "queries.jsonl", grades, home, embedder)
-    return Set(folder.name, store, queries, await _queries(folder / "queries_adversarial.jsonl", {}, home, embedder))
+def folders(data: Path) -> list[Path]:
+    """Return the sets of a directory."""
+    return sorted(one for one in data.iterdir() if all((one / name).is_file() for name in FILES))
+
+
+async def load(folder: Path, home: Path, vectors: Vectors, *, share: float = 1.0) -> Set:
+    """Index a set; of so many of its documents, by share, the vectors are there."""
+    corpus = _read(folder / "corpus.jsonl")
+    windows = sum(len(entry["text"]) for entry in corpus) > LONG * len(corpus)
+    sessions: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in corpus:
+        sessions.setdefault(entry["_id"].rpartition(":")[0] or entry["_id"], []).append(entry)
+    documents = {
+        path: [part for entry in entries for part in _passages(entry, windows=windows)] for path, entries in sessions.items()
+    }
+    return await _set(folder, home, vectors, documents, share)
+
+
+async def as_cut(folder: Path, home: Path, vectors: Vectors) -> Set | None:
+    """Index a set of chats as mecum cuts them: a document for each chat. None: it has none."""
+    chats: dict[str, list[Mapping[str, Any]]] = {}
+    for entry in _read(folder / "corpus.jsonl"):
+        if entry["_id"].count(":") < 2:
+            return None
+        chats.setdefault(entry["_id"].partition(":")[0], []).append(entry)
+    documents = {path: list(_cut(entries)) for path, entries in chats.items()}
+    return await _set(folder, home, vectors, documents, 1.0)
 
 
 def across(documents: Set, questions: Set) -> Set:
@@ -93,60 +102,68 @@ def _read(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
 
 
-async def _index(store: Sqlite, folder: Path, *, windows: bool) -> None:
-    """One document of the store for each of the set; turns of a chat are passages of their session."""
-    tokenizer = Tokenizer()
-    sessions: dict[str, list[dict[str, Any]]] = {}
-    for entry in _read(folder / "corpus.jsonl"):
-        session = entry["_id"].rpartition(":")[0] or entry["_id"]
-        sessions.setdefault(session, []).append(entry)
-    for path, entries in sessions.items():
-        digest = hashlib.sha256(json.dumps(entries).encode()).hexdigest()
-        new = NewDocument(OWNER, path, digest, "txt", collection=group(path))
-        document = await store.documents.put(new)
-        passages = [part for entry in entries for part in _passages(tokenizer, entry, windows=windows)]
+async def _set(folder: Path, home: Path, vectors: Vectors, documents: Mapping[str, list[NewPassage]], share: float) -> Set:
+    home.mkdir(parents=True)  # noqa: ASYNC240 -- a benchmark's own folder
+    store = Sqlite(home)
+    await store.start()
+    await store.keywords.rebuild(VERSION, lambda text: text)
+    await store.vectors.use(vectors.identity, vectors.dimension)
+    for number, (path, passages) in enumerate(documents.items()):
+        digest = hashlib.sha256(path.encode()).hexdigest()
+        document = await store.documents.put(NewDocument(OWNER, path, digest, "txt", collection=group(path)))
         await store.documents.index(document.id, digest, passages)
-    await store.keywords.rebuild(VERSION, lambda text: " ".join(tokenizer.tokens(text)))
+        if int(number * share) != int((number + 1) * share):
+            hashes = [one.hash for one in passages]
+            texts = [f"{one.context}\n{one.text}" if one.context else one.text for one in passages]
+            await store.vectors.stage(vectors.identity, hashes, await vectors.of("passage", texts))
+            await store.vectors.publish(vectors.identity, hashes)
+    grades: dict[str, dict[str, int]] = {}
+    for line in (folder / "qrels.tsv").read_text(encoding="utf-8").splitlines()[1:]:
+        query, found, grade = line.split("\t")
+        grades.setdefault(query, {})[found] = int(grade)
+    queries, adversarial = (_queries(folder / f"queries{end}.jsonl", grades) for end in ("", "_adversarial"))
+    await vectors.of("query", [one.text for one in (*queries, *adversarial)])
+    return Set(folder.name, store, queries, adversarial)
 
 
-def _passages(tokenizer: Tokenizer, entry: Mapping[str, Any], *, windows: bool) -> list[NewPassage]:
-    title, text = entry["title"], entry["text"]
+def _queries(file: Path, grades: Mapping[str, Mapping[str, int]]) -> tuple[Query, ...]:
+    return tuple(Query(one["text"], grades.get(one["_id"], {}), one.get("metadata") or {}) for one in _read(file))
+
+
+def _passages(entry: Mapping[str, Any], *, windows: bool) -> list[NewPassage]:
+    title, text = entry.get("title") or "", entry["text"]
+    parts = [text]
     if windows:
         title, words = "", text.split()
         sparse = len(words) * 20 < len(text)  # hardly any spaces
         parts = _slices(text, CHARACTERS) if sparse else [" ".join(part) for part in _slices(words, WINDOW)]
-    else:
-        parts = [text]
-    place = {"id": entry["_id"]}
-    return [NewPassage(part, " ".join(tokenizer.tokens(f"{title}\n{part}")), context=title, place=place) for part in parts]
+    date = _date(entry)
+    return [_passage(part, title, [entry["_id"]], date) for part in parts]
+
+
+def _passage(text: str, context: str, ids: Sequence[str], date: float | None) -> NewPassage:
+    keywords = " ".join(_TOKENIZER.tokens(f"{context}\n{text}"))
+    return NewPassage(text, keywords, context=context, place={"ids": list(ids)}, date=date)
+
+
+def _date(entry: Mapping[str, Any]) -> float | None:
+    found = named(str((entry.get("metadata") or {}).get("date") or ""), time.time())
+    return found.periods[0].since if found else None
+
+
+def _cut(entries: Sequence[Mapping[str, Any]]) -> Iterator[NewPassage]:
+    entries = [entry for entry in entries if entry["text"].partition(": ")[2].strip()]
+    said = [(entry["text"].partition(": "), _date(entry)) for entry in entries]
+    part = conversation("whatsapp", [Turn(who, what, date) for (who, _, what), date in said])
+    turns = [block for block in part.blocks if block.kind == "turn"]
+    for one in chunk(part):
+        inside = zip(turns, entries, strict=True)
+        ids = [entry["_id"] for turn, entry in inside if turn.start < one.stop and turn.start + len(turn.text) > one.start]
+        yield _passage(one.text, one.context, ids, one.date)
 
 
 def _slices(whole: Any, size: int) -> list[Any]:
     return [whole[start : start + size] for start in range(0, max(1, len(whole)), size)]
 
 
-async def _embed(store: Sqlite, embedder: Embedder) -> None:
-    await store.vectors.use(embedder.identity, embedder.dimension)
-    while texts := await store.vectors.missing(embedder.identity, BATCH):
-        hashes = [text.hash for text in texts]
-        await store.vectors.stage(
-            embedder.identity, hashes, await embedder.embed_passages([text.embedded for text in texts])
-        )
-        await store.vectors.publish(embedder.identity, hashes)
-    await store.vectors.swap(embedder.identity)
-
-
-async def _queries(file: Path, grades: Mapping[str, Mapping[str, int]], home: Path, embedder: Embedder) -> tuple[Query, ...]:
-    entries = _read(file)
-    kept = home / f"{file.stem}-{embedder.identity}.npy"
-    if entries and not kept.exists():
-        np.save(kept, await _embedded([entry["text"] for entry in entries], embedder))
-    vectors = np.load(kept) if entries else []
-    return tuple(
-        Query(entry["text"], grades.get(entry["_id"], {}), entry["metadata"], vector)
-        for entry, vector in zip(entries, vectors, strict=True)
-    )
-
-
-async def _embedded(texts: Sequence[str], embedder: Embedder) -> NDArray[np.float32]:
-    return np.stack([await embedder.embed_query(text) for text in texts])
+_TOKENIZER = Tokenizer()

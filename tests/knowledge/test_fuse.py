@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mecum.knowledge.fuse import Spread, Usual, first_look, relevance, trust_in_words
+from mecum.knowledge.fuse import Match, Spread, Usual, first_look, relevance, trust_in_words
 
 E5 = Usual.of("multilingual-e5-small-g1", 384)
 SPREAD = Spread.of(0.75, 0.022, 1000, E5)
@@ -36,18 +36,31 @@ def test_a_passage_without_a_vector_is_neither_first_nor_last_for_that() -> None
 
 
 def test_relevance_grows_with_nearness_and_coverage_and_is_a_share() -> None:
-    values = [
-        relevance(dot, covered, spread=SPREAD, foreign=False) for dot, covered in ((0.7, 0.0), (0.8, 0.3), (0.86, 0.9))
-    ]
+    values = [relevance(dot, Match(covered, 0.8), spread=SPREAD) for dot, covered in ((0.7, 0.0), (0.8, 0.3), (0.86, 0.9))]
     assert values == sorted(values)
     assert 0 < values[0] < 0.01
     assert 0.9 < values[2] < 1
 
 
 def test_in_another_language_nearness_alone_tells() -> None:
-    near, far = (relevance(dot, 0.0, spread=SPREAD, foreign=True) for dot in (0.87, 0.80))
+    near, far = (relevance(dot, Match(0.0, 0.8, foreign=True), spread=SPREAD) for dot in (0.88, 0.80))
     assert near > 0.5 > far
-    assert relevance(0.87, 0.0, spread=SPREAD, foreign=False) < near
+    assert relevance(0.88, Match(0.0, 0.8), spread=SPREAD) < near
+
+
+def test_what_says_hardly_anything_is_hardly_answered() -> None:
+    for foreign in (False, True):
+        thanks, question = (relevance(0.85, Match(1.0, sense, foreign=foreign), spread=SPREAD) for sense in (0.2, 0.8))
+        assert thanks < question / 2
+
+
+def test_a_speaker_or_time_that_the_question_names_adds_to_it() -> None:
+    for spread in (SPREAD, None):
+        plain, said, dated = (
+            relevance(0.82, match, spread=spread)
+            for match in (Match(0.3, 0.8), Match(0.3, 0.8, label=1.0), Match(0.3, 0.8, date=1.0))
+        )
+        assert plain < min(said, dated)
 
 
 def test_a_small_library_is_judged_by_what_is_usual() -> None:

@@ -57,3 +57,18 @@ def test_a_passage_of_the_named_time_holds_the_words_that_name_it() -> None:
 def test_the_meaning_of_a_question_is_in_its_words_that_mean_something() -> None:
     assert {"maria", "plan"} <= asked("What did Maria plan?", TOKENIZER, {}, 100, now=0.0).meaning
     assert not {"what", "did"} & asked("What did Maria plan?", TOKENIZER, {}, 100, now=0.0).meaning
+
+
+def test_how_much_a_question_says() -> None:
+    def sense(text: str) -> float:
+        return asked(text, TOKENIZER, {"thank": 300, "hello": 100}, 1000, now=0.0).sense
+
+    assert sense("") == 0.0
+    assert (
+        sense("Thanks!")
+        < sense("Hello!")
+        < 0.5
+        < sense("Where do penguins breed?")
+        < sense("Where do emperor penguins breed?")
+        < 1
+    )

@@ -19,6 +19,7 @@ from mecum.knowledge.tokens import Tokenizer
 POSTINGS: Final = 20_000  # passages, over all words, that a look-up may touch: some 15 ms of FTS5
 _PRIOR: Final = 200  # passages of a library that we imagine beside a real one …
 _COMMON: Final = 100  # … in half of which each little word stands
+_BARE: Final = 8.0  # weight of words, about one rare one's, at which a question says half of what one can say
 ENOUGH: Final = 4  # words with a meaning that let a question stand for itself
 
 
@@ -48,6 +49,12 @@ class Question:
             held = 1.0 if not tokens.isdisjoint(forms) else fits if place in self.dated else 0.0
             covered += weight * held
         return covered / (sum(self.weights) or 1.0)
+
+    @property
+    def sense(self) -> float:
+        """How much the question says, from 0 to 1: "thanks" next to nothing, ten rare words nearly all that one can say."""
+        total = sum(self.weights)
+        return total / (total + _BARE)
 
     @property
     def meaning(self) -> frozenset[str]:

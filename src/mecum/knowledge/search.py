@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from mecum.errors import EngineError
 from mecum.knowledge.clues import asking, labelled, within
 from mecum.knowledge.dates import tells
-from mecum.knowledge.fuse import First, Spread, Usual, first_look, relevance, trust_in_words
+from mecum.knowledge.fuse import First, Match, Spread, Usual, first_look, relevance, trust_in_words
 from mecum.knowledge.hits import Scored, beside, distinct, merged
 from mecum.knowledge.matrix import Floats, Matrix
 from mecum.knowledge.question import Question, asked
@@ -30,7 +30,7 @@ from mecum.store.base import Store
 from mecum.store.values import Filter, Found, Key
 from mecum.types import Retrieval
 
-FLOOR: Final = 0.1  # relevance of the best passage below which the library does not answer
+FLOOR: Final = 0.08  # relevance of the best passage below which the library does not answer
 TAIL: Final = 0.25  # share of the floor that the passages after it have to reach
 CANDIDATES: Final = 100  # of either kind
 OF_A_TIME: Final = 30  # more by vectors, out of the time that the question names
@@ -205,11 +205,10 @@ class Search:
         asks = {one.before: asking(by_key[one.before].passage.text) for one in seen.values() if one.before is not None}
         scores = second_look(seen, firsts, asks, meaning=question.meaning, trust=trust, alone=spread is None)
         best = sorted(scores, key=lambda key: -scores[key])[: 3 * k + 10]
-        return [self._scored(read, by_key[key], dots.get(key), spread) for key in best]
-
-    def _scored(self, read: _Read, found: Found, dot: float | None, spread: Spread | None) -> Scored:
-        foreign = read.is_foreign(found)
-        return Scored(found, relevance(dot, read.coverage(found), spread=spread, foreign=foreign), read.words(found))
+        return [
+            Scored(by_key[key], relevance(dots.get(key), read.match(by_key[key]), spread=spread), seen[key].words)
+            for key in best
+        ]
 
 
 def _looks(question: Question, where: Filter) -> list[tuple[int, float | None, float | None]]:
@@ -250,29 +249,35 @@ class _Read:
         self._meaning = question.meaning
         self._labels: dict[str, bool] = {}
 
-    def words(self, found: Found) -> frozenset[str]:
-        return self._texts.read(found)[0]
-
-    def is_foreign(self, found: Found) -> bool:
-        tongue = self._texts.read(found)[1]
-        return None not in (self._question.tongue, tongue) and self._question.tongue != tongue
-
     def coverage(self, found: Found) -> float:
-        return self._question.coverage(self.words(found), date=found.date)
+        return self._question.coverage(self._texts.read(found)[0], date=found.date)
+
+    def match(self, found: Found) -> Match:
+        tongue = self._texts.read(found)[1]
+        return Match(
+            self.coverage(found),
+            self._question.sense,
+            foreign=None not in (self._question.tongue, tongue) and self._question.tongue != tongue,
+            label=labelled(found.passage.text, self._names),
+            date=self._date(found),
+        )
 
     def seen(self, found: Found, first: First, before: Key | None, after: Key | None) -> Seen:
         text = found.passage.text
         return Seen(
             first,
-            self.words(found),
+            self._texts.read(found)[0],
             self.coverage(found),
             label=labelled(text, self._names),
-            date=self._question.time.strength(found.date) if self._question.time else 0.0,
+            date=self._date(found),
             tells_time=self._question.asks_when and tells(text),
             asks=asking(text),
             before=before,
             after=after,
         )
+
+    def _date(self, found: Found) -> float:
+        return self._question.time.strength(found.date) if self._question.time else 0.0
 
     def _names(self, label: str) -> bool:
         if label not in self._labels:
