@@ -72,7 +72,7 @@ def test_what_failed_stands_with_what_to_do_and_ends_with_1(tmp_path):
     lines = done.stdout.splitlines()
     at = next(number for number, line in enumerate(lines) if line.startswith("fail "))
     assert lines[at].startswith("fail  model      There is no model file nope.gguf")
-    assert lines[at + 1].strip() == "-> Set engine.model (--model) to a GGUF file."
+    assert lines[at + 1].strip() == "-> Set engine.model (--model) to a GGUF file, or to one that `mecum models` lists."
 
 
 def test_json_is_for_programs(tmp_path):

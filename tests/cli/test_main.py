@@ -45,7 +45,7 @@ def test_what_needs_no_work_loads_none(arguments):
         (["serve", "--prot", "1"], "--port"),
         (["serve", "--port", "x"], "--port"),
         (["ask", "Hi", "--temperature", "3"], "--temperature"),
-        (["pull"], "NAME"),
+        (["pull"], "WHAT"),
     ],
 )
 def test_wrong_usage_ends_with_2(arguments, hint):

@@ -9,7 +9,7 @@ from types import MappingProxyType
 import pytest
 
 from mecum.engine.gguf import Header
-from mecum.engine.models import STARTER_FILE, locate, name_of, parts
+from mecum.engine.models import STARTER_FILE, locate, name_of, parts, split_names
 from mecum.errors import EngineStartError
 
 
@@ -45,6 +45,35 @@ def test_the_starter_that_was_pulled(tmp_path: Path, no_packages: None) -> None:
     pulled.parent.mkdir()
     pulled.touch()
     assert locate(None, tmp_path) == pulled
+
+
+def test_a_model_is_found_by_what_it_is_called(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    for name in ("Big-Q4_K_M-00001-of-00002.gguf", "Big-Q4_K_M-00002-of-00002.gguf", "Tiny-Q4_K_M.gguf", "Tiny-Q8_0.gguf"):
+        (folder / name).touch()
+    assert locate("big", tmp_path).name == "Big-Q4_K_M-00001-of-00002.gguf"
+    assert locate("BIG", tmp_path).name == "Big-Q4_K_M-00001-of-00002.gguf"
+    with pytest.raises(EngineStartError, match=r"More than one model .* called tiny.*: Tiny-Q4_K_M\.gguf, Tiny-Q8_0\.gguf"):
+        locate("tiny", tmp_path)
+    assert locate("Tiny-Q8_0", tmp_path).name == "Tiny-Q8_0.gguf"
+
+
+def test_starter_is_the_starter_whatever_else_is_chosen(tmp_path: Path) -> None:
+    assert locate("starter", tmp_path).name == STARTER_FILE
+
+
+@pytest.mark.parametrize(
+    ("name", "names"),
+    [
+        ("x.gguf", ("x.gguf",)),
+        ("x-00002-of-00002.GGUF", ("x-00001-of-00002.GGUF", "x-00002-of-00002.GGUF")),
+        ("x-00001-of-00001.gguf", ("x-00001-of-00001.gguf",)),
+        ("x-00001-of-00002", ("x-00001-of-00002",)),
+    ],
+)
+def test_the_names_of_all_parts(name: str, names: tuple[str, ...]) -> None:
+    assert split_names(name) == names
 
 
 def test_a_wrong_name_says_where_was_looked(tmp_path: Path) -> None:

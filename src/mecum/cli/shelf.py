@@ -33,6 +33,7 @@ from mecum.models.source import STARTER
 from mecum.settings.load import CHOSEN, Loaded, load, show
 from mecum.types import Json
 
+PATIENCE = 30.0  # seconds for another command that works on the data directory
 _HEAD = ("", "name", "size", "quantisation", "context", "licence", "here", "from")
 
 
@@ -130,7 +131,7 @@ def remove(name: str, flags: Mapping[str, Any], config: Path | None, *, yes: boo
 
 
 def _remove(shelf: Shelf, model: Installed) -> None:
-    where = find(shelf.home)
+    where = find(shelf.home, PATIENCE)
     if isinstance(where, Running):
         _not_used(where, model)
         shelf.remove(model)

@@ -60,7 +60,7 @@ def _called(name: str, folder: Path) -> Path:
         raise EngineStartError(f"More than one model in {folder} is called {name}. Name one of the files: {several}.")
     raise EngineStartError(
         f"There is no model file {name}, neither as a path nor in {folder}. "
-        "`mecum models` lists what is there. Set engine.model (--model) to one of them, or to a GGUF file."
+        "Set engine.model (--model) to a GGUF file, or to one that `mecum models` lists."
     )
 
 

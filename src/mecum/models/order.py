@@ -1,6 +1,6 @@
 """From what was asked for to the files that are to be brought: which, from where, with what size and hash.
 
-Invariant (`tests/models/test_order.py`): of a repository that is named without a file, the quantisation that fits the free
+Invariant (`tests/models/test_pull.py`): of a repository that is named without a file, the quantisation that fits the free
 memory is taken, and the others are told; files are named by us (`source.file_name`), wherever a server says that they lie; a
 repository is read at one commit.
 """

@@ -1,6 +1,6 @@
 """A file that is not whole yet: its bytes so far, their hash, and what they are the beginning of.
 
-Invariants (`tests/models/test_part.py`): bytes are only ever added to the end of what they belong to (the same hash, or the
+Invariants (`tests/models/test_fetch.py`): bytes are only ever added to the end of what they belong to (the same hash, or the
 same address with the same strong ETag), else the file begins anew; whatever ends the program, the bytes on disk are a
 beginning; a header that is no model's ends it at the first bytes.
 """

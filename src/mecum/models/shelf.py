@@ -98,7 +98,8 @@ class Shelf:
             ModelNotFound: none, or several.
         """
         models = self.installed()
-        found = [one for one in models if one.is_called(name)]
+        called = [one for one in models if one.is_called(name)]
+        found = [one for one in called if not one.starter] or called
         exact = [one for one in found if one.file.name.lower() in (name.lower(), f"{name.lower()}.gguf")]
         if len(found) == 1 or len(exact) == 1:
             return (exact or found)[0]

@@ -1,6 +1,6 @@
 """Takes a file of this machine into a folder: by a hard link where that is possible, else by a copy.
 
-Invariant (`tests/models/test_take.py`): the file itself is not touched, and what is returned has the hash that was computed
+Invariant (`tests/models/test_pull.py`): the file itself is not touched, and what is returned has the hash that was computed
 of every byte. A link costs no room, but what is written into the file later is then written into both.
 """
 
