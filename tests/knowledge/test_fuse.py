@@ -63,6 +63,11 @@ def test_a_speaker_or_time_that_the_question_names_adds_to_it() -> None:
         assert plain < min(said, dated)
 
 
+def test_a_name_looked_for_by_itself_is_found_by_its_words() -> None:
+    far = 0.70
+    assert relevance(far, Match(1.0, 0.4), spread=SPREAD) > 0.08 > relevance(far, Match(0.9, 0.4), spread=SPREAD)
+
+
 def test_a_small_library_is_judged_by_what_is_usual() -> None:
     alone = Spread.of(0.9, 0.0, 1, E5)  # one passage: it is its own mean
     assert alone.deviations(0.9) > 3

@@ -72,3 +72,8 @@ def test_how_much_a_question_says() -> None:
         < sense("Where do emperor penguins breed?")
         < 1
     )
+
+
+def test_a_word_is_little_as_it_stands_not_as_another_language_cuts_it() -> None:
+    assert "water" in asked("water", TOKENIZER, {}, 100, now=0.0).meaning  # Dutch would cut it to a word for "what"
+    assert asked("water", TOKENIZER, {}, 100, now=0.0).sense > 2 * asked("what", TOKENIZER, {}, 100, now=0.0).sense

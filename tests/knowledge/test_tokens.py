@@ -70,8 +70,8 @@ def test_nothing_gives_nothing(tokenizer: Tokenizer) -> None:
 
 def test_each_word_of_a_question_stands_once_in_order(tokenizer: Tokenizer) -> None:
     groups = tokenizer.alternatives("zebra apple zebra")
-    assert [group[0] for group in groups] == ["zebra", "appl"]
-    assert "apple" in groups[1]
+    assert [group[0] for group in groups] == ["zebra", "apple"]
+    assert "appl" in groups[1]
 
 
 @pytest.mark.parametrize(

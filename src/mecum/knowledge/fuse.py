@@ -24,6 +24,9 @@ UNKNOWN: Final = (1.0, 2.0)  # deviations of a passage without a vector: without
 
 PRIOR_WEIGHT: Final = 30.0  # passages; as many count as what is usual of an embedder
 
+WHOLE: Final = 0.99  # coverage from which on a passage has all of the question's words: a name, looked for by itself …
+UNSEEN: Final = 0.5  # … is worth this share of what words alone say, however far its vector is
+
 # Logistic regressions over the sets in docs/retrieval.md: (deviations, distance, root of what words say, constant). What
 # words say is how far they cover the question times how much it says at all, in two languages the latter alone.
 _SAME: Final = (0.29, 0.77, 9.63, -10.07)  # question and passage in one language
@@ -125,7 +128,10 @@ def relevance(dot: float | None, match: Match, *, spread: Spread | None) -> floa
     distance = (dot - spread.mean) / spread.usual.deviation
     if match.foreign:
         return _logistic(_FOREIGN, 0.0, distance, match.sense, clues)
-    return _logistic(_SAME, spread.deviations(dot), distance, match.coverage * match.sense, clues)
+    both = _logistic(_SAME, spread.deviations(dot), distance, match.coverage * match.sense, clues)
+    if match.coverage < WHOLE:
+        return both
+    return max(both, UNSEEN * _logistic(_WORDS, 0.0, 0.0, match.coverage * match.sense, clues))
 
 
 def _logistic(

@@ -25,7 +25,7 @@ ENOUGH: Final = 4  # words with a meaning that let a question stand for itself
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """The question's words, each with the forms it may have in the index and its weight (an inverse document frequency).
+    """The question's words, each with the forms it may have in the index, and its weight (an inverse document frequency).
 
     `time` is the time that it names, `dated` which of its words do so; `asks_when` says that it wants one for its answer.
     """
@@ -59,7 +59,7 @@ class Question:
     @property
     def meaning(self) -> frozenset[str]:
         """All forms of the words that are not little ones."""
-        return frozenset(form for forms in self.words if not any(map(is_little, forms)) for form in forms)
+        return frozenset(form for forms in self.words if not is_little(forms[0]) for form in forms)
 
 
 def asked(text: str, tokenizer: Tokenizer, frequencies: Mapping[str, int], passages: int, now: float) -> Question:
@@ -96,7 +96,7 @@ def in_context(text: str, before: Sequence[str], tokenizer: Tokenizer) -> str:
 
     `before` are the user's earlier messages, oldest first.
     """
-    meaningful = [forms for forms in tokenizer.alternatives(text) if not any(map(is_little, forms))]
+    meaningful = [forms for forms in tokenizer.alternatives(text) if not is_little(forms[0])]
     if not before or sum(map(_words, meaningful)) >= ENOUGH:
         return text
     return f"{before[-1]}\n{text}"
@@ -110,6 +110,6 @@ def _words(forms: tuple[str, ...]) -> float:
 
 
 def _weight(forms: tuple[str, ...], count: int, passages: int) -> float:
-    everywhere = _COMMON if any(map(is_little, forms)) else 0
+    everywhere = _COMMON if is_little(forms[0]) else 0
     rest = passages + _PRIOR - count - everywhere
     return max(math.log((rest + 0.5) / (count + everywhere + 0.5)), 1e-6)

@@ -78,7 +78,8 @@ class Tokenizer:
         """Return what a question's words may be in the index, each word once, in the question's order.
 
         A question is often too short to tell its language, and passages are in many: a word of Latin script is looked for
-        as the question's language cuts it (where nothing tells it, as some large ones do), as English does, and uncut.
+        as the question's language cuts it (where nothing tells it, as some large ones do), as English does, and uncut,
+        which comes first.
         """
         words = [part for word in _words(text) for part in _split(word)]
         language = language_of(word for word in words if _script(word) == _LATIN)
@@ -90,7 +91,7 @@ class Tokenizer:
             return [(token,) for token in _pairs(word)]
         if script != _LATIN:
             return [tuple(self._stems(script, [word]))]
-        languages = (language, _FALLBACK, _UNCUT) if language else (_FALLBACK, _UNCUT, *_LIKELY)
+        languages = (_UNCUT, language, _FALLBACK) if language else (_UNCUT, _FALLBACK, *_LIKELY)
         forms = [self._latin(one, [word])[0] for one in languages]
         return [tuple(dict.fromkeys([*forms, _bare(word)]))]
 
