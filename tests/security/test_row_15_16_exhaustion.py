@@ -108,6 +108,43 @@ def again(watched: Watched, route: Route, body: bytes, headers: dict[str, str]) 
     return least
 
 
+def _odd(*fields: tuple[str, str], path: str = "/api/documents", method: str = "GET") -> bytes:
+    return head(method, path, [("Host", "localhost"), *fields, ("Connection", "close")])
+
+
+_CHUNKED = ("Transfer-Encoding", "chunked"), ("Content-Type", JSON)
+_ONE = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n"
+HEADS: Final = {  # as large as a head may be
+    "many headers": _odd(*[("x", "y")] * 20_000),
+    "parameters": _odd(path="/api/documents?" + "kind=a&" * 30_000),
+    "a long path": _odd(path="/v1/models/" + "a/" * 100_000),
+    "cookies": _odd(("Cookie", "a=b;" * 50_000)),
+    "ranges": _odd(("Range", "bytes=" + ",".join(f"{n}-" for n in range(30_000))), path="/static/index.js"),
+    "tags": _odd(("If-None-Match", ",".join(['"x"'] * 40_000)), path="/"),
+    "parameters of a type": _odd(("Content-Type", "multipart/form-data; " + "a=b;" * 50_000), method="POST"),
+    "quotes of a boundary": _odd(("Content-Type", 'multipart/form-data; boundary="' + '\\"' * 90_000), method="POST"),
+    "two lengths": _odd(("Content-Length", "5"), ("Content-Length", "6"), method="POST") + b"hello",
+    "length and chunks": _odd(("Content-Length", "5"), *_CHUNKED, method="POST") + b"0\r\n\r\n",
+    "a huge length": _odd(("Content-Length", "9" * 40), ("Content-Type", JSON), method="POST"),
+    "tiny chunks": _odd(*_CHUNKED, method="POST") + b"1\r\n \r\n" * 100_000 + b"0\r\n\r\n",
+    "trailers": _odd(*_CHUNKED, method="POST") + b"2\r\n{}\r\n0\r\n" + b"x: y\r\n" * 40_000 + b"\r\n",
+    "a chunk's extension": _odd(*_CHUNKED, method="POST") + b"2;" + b"a" * 200_000 + b"\r\n{}\r\n0\r\n\r\n",
+    "requests ahead": _ONE * 5_000 + _ONE.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"),
+}
+
+
+@pytest.mark.parametrize("name", HEADS)
+def test_no_head_stops_the_server(watched: Watched, name: str) -> None:
+    watched.stall()
+    try:
+        answer = exchange(int(watched.url.rpartition(":")[2]), HEADS[name])
+    except ConnectionError:  # closed in the middle of it
+        answer = None
+    assert answer is None or answer.status < 500
+    assert watched.stall() < LONG
+    assert request(watched.url, "GET", "/livez").status == 200
+
+
 def test_bodies_of_the_administrators_routes(known: People, routes: Routes) -> None:
     """To the closed server: with its token, and by somebody else."""
     taking = [route for route in routes.documented() if route.path == KEYS and route.takes]

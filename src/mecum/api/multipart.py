@@ -19,6 +19,7 @@ from mecum.errors import InvalidRequest
 
 MAX_PARTS: Final = 4096
 MAX_HEADER: Final = 8192  # bytes of one header of a part
+MAX_KIND: Final = 1024  # characters of the Content-Type, whose reading takes time by the square of them
 _SILENT: Final = logging.Logger("mecum.multipart", logging.CRITICAL)  # the parser's remarks quote what was sent
 _PARAMETER: Final = re.compile(rb';[ \t]*([A-Za-z*]+)=("(?:\\"|[^"])*"|[^;" \t]*)[ \t]*')
 _ENCODINGS: Final = (b"", b"binary", b"8bit", b"7bit")
@@ -44,6 +45,8 @@ class Multipart:
     """One body. `write` calls the receiver, and raises what that raises."""
 
     def __init__(self, content_type: str, receiver: Receiver) -> None:
+        if len(content_type) > MAX_KIND:
+            raise InvalidRequest("The Content-Type is too long.")
         boundary = parse_options_header(content_type)[1].get(b"boundary")
         if not boundary:
             raise InvalidRequest("The Content-Type names no boundary. Let your HTTP library set it.")

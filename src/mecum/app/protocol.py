@@ -1,8 +1,8 @@
 """uvicorn's HTTP protocol with what it leaves out: bounds on a request's head, and our own words for a malformed one.
 
 Invariants (`tests/app/test_protocol.py`): a connection that does not finish a head within `head_timeout` is closed, also
-one that says nothing, or that goes on with a body which has its answer; a head larger than `MAX_HEAD` is refused; what is no
-HTTP gets the error body of the API.
+one that says nothing, or that goes on with a body which has its answer; a head larger than `MAX_HEAD` is refused, and so are
+more than `MAX_AHEAD` requests that do not wait for their answers; what is no HTTP gets the error body of the API.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from mecum.api.errors import body_of
 from mecum.errors import InvalidRequest
 
 MAX_HEAD = 256 * 1024  # bytes of request line and headers
+MAX_AHEAD = 32  # requests of a connection: one read may bring thousands, and the loop would stand while they are parsed
 
 
 class Protocol(HttpToolsProtocol):
@@ -50,6 +51,8 @@ class Protocol(HttpToolsProtocol):
         """Note that the head is there."""
         self._in_head, self._in_body = False, True
         super().on_headers_complete()
+        if len(self.pipeline) > MAX_AHEAD:
+            raise RuntimeError("too many requests ahead of their answers")  # the parser makes it its own error
 
     def on_message_complete(self) -> None:
         """Note that the request is there."""
