@@ -166,14 +166,15 @@ def test_a_strange_host_is_refused_with_a_good_key_too(known: People) -> None:
 
 def test_nothing_of_a_body_is_waited_for(known: People) -> None:
     """Who has no key is told so at once, whatever they say they will send."""
-    for extra in ([("Content-Length", "200000000")], [("Transfer-Encoding", "chunked")]):
+    for extra, ends in ([("Content-Length", "200000000")], False), ([("Transfer-Encoding", "chunked")], True):
         with connect(known.server.port, timeout=5) as connection:
             began = time.monotonic()
             connection.send(head("POST", "/api/documents", [("Host", "localhost"), ("Content-Type", KIND), *extra]))
             assert connection.read_until(b"}}").startswith(b"HTTP/1.1 401 ")
             assert time.monotonic() - began < 1
-            assert connection.read_to_end() == b""
-            assert time.monotonic() - began < SECONDS + 2
+            if ends:
+                assert connection.read_to_end() == b""
+                assert time.monotonic() - began < SECONDS + 2
 
 
 def test_who_sends_a_large_body_may_read_the_refusal(known: People) -> None:

@@ -107,7 +107,7 @@ async def test_whatever_the_order(engine: Embedded) -> None:
         usage = await read(reply)
         assert mine or usage.cached_tokens < MANY, (owner, word)
 
-    for _ in range(6):
+    for _ in range(5):
         owners = chance.sample(["ann", "eve", "bob", "fay"], 2)
         word = chance.choice(["zeta", "eta", "theta"])
         await asyncio.gather(*(ask(owner, word, leave=chance.random() < 0.3) for owner in owners))
@@ -117,7 +117,7 @@ async def test_a_second_owner_who_comes_later(home: Path) -> None:
     """The engine that one owner had to themselves starts anew, once their answers have ended."""
     async with running(home, TWO) as engine:
         assert await cached(engine, "ann", "alpha") == 0
-        answering = await engine.chat(prompt("ann", "beta", tokens=25))
+        answering = await engine.chat(prompt("ann", "beta", tokens=15))
         ann = asyncio.create_task(read(answering))
         first, again, _ = await asyncio.gather(
             cached(engine, "eve", "alpha"), cached(engine, "eve", "alpha"), cached(engine, "ann", "alpha")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -208,3 +208,4 @@ class Engine(RuleBasedStateMachine):
 
 
 TestEngine = Engine.TestCase
+TestEngine.settings = settings(max_examples=50)
