@@ -164,4 +164,8 @@ async def test_requests_that_do_not_wait_for_their_answers_are_few(port):
     """Some are answered in order; thousands end the connection, once one read has brought too many."""
     last = REQUEST.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n")
     assert (await exchange(port, REQUEST * 20 + last)).count(b"HTTP/1.1 200 ") == 21
-    assert (await exchange(port, REQUEST * 5_000 + last)).count(b"HTTP/1.1 200 ") < 5_000
+    try:
+        answers = (await exchange(port, REQUEST * 5_000 + last)).count(b"HTTP/1.1 200 ")
+    except ConnectionError:  # it was closed while we were still sending
+        answers = 0
+    assert answers < 5_000
