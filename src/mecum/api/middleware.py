@@ -109,7 +109,9 @@ class OnlyOurs:
             own = {f"http://{hosts[0]}".lower(), f"https://{hosts[0]}".lower()}  # a page of this very server asks
             if origin.lower() not in own and origin not in self._origins:
                 return Refused("This Origin may not call the API. Add it to server.allowed_origins if it is yours.")
-        return None
+        return (
+            None if origins or not _embedded(scope) else Refused("A page of another site may link here, and embed nothing.")
+        )
 
 
 class HeadAsGet:
@@ -151,6 +153,12 @@ class Cors(CORSMiddleware):
         if response.status_code == 200:
             return response
         return response_of(InvalidRequest("This preflight names a method that there is not, or comes from no other origin."))
+
+
+def _embedded(scope: Scope) -> bool:
+    """Return whether another site's page loads this as a part of itself: browsers send no Origin with an image or a script."""
+    told = {name: value for name, value in scope["headers"] if name in (b"sec-fetch-site", b"sec-fetch-mode")}
+    return told.get(b"sec-fetch-site") in (b"cross-site", b"same-site") and told.get(b"sec-fetch-mode") != b"navigate"
 
 
 def _address(scope: Scope) -> str | None:
