@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from mecum.knowledge.question import POSTINGS, asked, in_context, question
+from mecum.knowledge.question import ENDS, LONG, POSTINGS, asked, in_context, parts, question
 from mecum.knowledge.tokens import Tokenizer
 
 TOKENIZER = Tokenizer()
@@ -77,3 +77,18 @@ def test_how_much_a_question_says() -> None:
 def test_a_word_is_little_as_it_stands_not_as_another_language_cuts_it() -> None:
     assert "water" in asked("water", TOKENIZER, {}, 100, now=0.0).meaning  # Dutch would cut it to a word for "what"
     assert asked("water", TOKENIZER, {}, 100, now=0.0).sense > 2 * asked("what", TOKENIZER, {}, 100, now=0.0).sense
+
+
+def test_a_long_text_is_searched_for_by_its_ends_too() -> None:
+    page = "The panel flutters. " * 60
+    asks = "Who discovered radium?"
+    assert parts(asks) == (asks,)
+    assert parts(f"{asks}\n\n{page}") == (f"{asks}\n\n{page}", asks)
+    assert parts(f"{page}\n{asks}") == (f"{page}\n{asks}", asks)
+    assert parts(f"{page}{asks}")[1:] == ("The panel flutters.", asks)
+    assert parts("x" * 2 * LONG) == ("x" * 2 * LONG,)
+    endless = parts("word\n" * 1_000_000 + asks)
+    assert len(endless[0]) == 2 * ENDS + 1
+    assert endless[1:] == ("word", asks)
+    assert parts("") == ("",)
+    assert parts("\n" * 2 * LONG) == ("\n" * 2 * LONG,)

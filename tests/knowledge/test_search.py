@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -106,6 +107,14 @@ async def test_vectors_of_another_embedder_are_not_compared(library: Library) ->
     assert (await Search(library.store, other).search("Who discovered radium?", ALL)).mode == "keyword"
 
 
+async def test_asked_for_vectors_keywords_answer_where_there_are_none_and_mode_says_so(library: Library) -> None:
+    for embedder in (None, ScriptedEmbedder(missing=True), ScriptedEmbedder(identity="scripted-2")):
+        if embedder:
+            await embedder.start()
+        found = await Search(library.store, embedder).search("Who discovered radium?", ALL, mode="vector")
+        assert (found.mode, found.hits[0].path) == ("keyword", "0.txt")
+
+
 async def test_modes(library: Library) -> None:
     assert (await library.search.search("Who discovered radium?", ALL, mode="keyword")).mode == "keyword"
     found = await library.search.search("Marie Curie discovered polonium and radium in Paris", ALL, mode="vector")
@@ -164,3 +173,74 @@ async def test_keywords_of_another_tokeniser_are_made_anew_at_the_start(library:
     await search.start()
     assert await library.store.keywords.stamp() == VERSION
     assert (await search.search("radium", ALL)).hits[0].path == "0.txt"
+
+
+@pytest.mark.parametrize("number", [1, 3])
+async def test_the_smallest_libraries(tmp_path: Path, number: int) -> None:
+    library = Library(tmp_path)
+    await library.store.start()
+    await library.embedder.start()
+    assert (await library.search.search("Who discovered radium?", ALL)).status == "empty"
+    for place, fact in enumerate(FACTS[:number]):
+        await library.add(f"{place}.txt", fact)
+    for _ in range(2):  # without vectors, then with them
+        for question in ("Who discovered radium?", "radium", "Curie"):
+            found = await library.search.search(question, ALL)
+            assert [hit.path for hit in found.hits][:1] == ["0.txt"]
+        for question in ("Hello!", "thanks", "Write me a poem about spring", "Where did I park the car?", "what"):
+            assert (await library.search.search(question, ALL)).status == "empty"
+        await library.embed()
+    await library.store.aclose()
+
+
+async def test_documents_without_vectors_yet_stand_beside_those_with_them(library: Library) -> None:
+    await library.add("new.txt", "Pierre Curie shared the prize for radium, which Marie Curie discovered.")
+    found = await library.search.search("Who discovered radium?", ALL)
+    assert {hit.path for hit in found.hits} >= {"0.txt", "new.txt"}
+    await library.add("other.txt", "The prize of the village fair went to a cow.")
+    assert "other.txt" not in [hit.path for hit in (await library.search.search("Who discovered radium?", ALL)).hits]
+
+
+async def test_a_page_that_is_pasted_is_searched_for_by_the_question_beside_it(library: Library) -> None:
+    page = "\n".join(f"The panel number {number} flutters at supersonic speed in the tunnel." for number in range(40))
+    for text in (f"Who discovered radium?\n\n{page}", f"{page}\nWho discovered radium?"):
+        found = await library.search.search(text, ALL)
+        assert [hit.path for hit in found.hits] == ["0.txt"]
+        assert found.query == "Who discovered radium?"
+    assert (await library.search.search(f"Summarise this.\n{page}", ALL)).status == "empty"
+    assert (await library.search.search(page * 500, ALL)).status == "empty"
+
+
+async def test_the_time_that_a_question_names_finds_what_is_of_that_time(library: Library) -> None:
+    def day(year: int, month: int, number: int) -> float:
+        return datetime(year, month, number, 12, tzinfo=UTC).timestamp()
+
+    may, june = "Anna: The pottery course was great today.", "Anna: The pottery course was dull today."
+    await library.add("june.txt", june, date=day(2023, 6, 20))
+    await library.add("may.txt", may, date=day(2023, 5, 9))
+    await library.embed()
+    now = day(2023, 6, 27)
+    search = Search(library.store, library.embedder, clock=lambda: now)
+    for question, path in (
+        ("How was the pottery course in May 2023?", "may.txt"),
+        ("How was the pottery course in June 2023?", "june.txt"),
+        ("How was the pottery course last week?", "june.txt"),
+        ("How was the pottery course last month?", "may.txt"),
+        ("Wie war the pottery course am 9. Mai?", "may.txt"),
+    ):
+        for mode in ("hybrid", "keyword"):
+            found = await search.search(question, ALL, mode=mode)
+            assert found.hits[0].path == path
+    until = Filter("local", until=day(2023, 6, 1))
+    assert [hit.path for hit in (await search.search("pottery course in June 2023", until)).hits] == ["may.txt"]
+
+
+async def test_what_somebody_said_is_found_under_their_name(library: Library) -> None:
+    await library.add(
+        *("chat.txt", "Otto: What will you paint, Anna?", "Anna: A sunset by the lake, with a boat."),
+        *("Otto: I cook for you, Anna.", "Anna: Wonderful."),
+    )
+    await library.embed()
+    ranking = await library.search.rank("What will Anna paint?", ALL)
+    texts = [one.found.passage.text for one in ranking.passages]
+    assert texts.index("Anna: A sunset by the lake, with a boat.") < texts.index("Otto: I cook for you, Anna.")

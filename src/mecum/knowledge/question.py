@@ -7,6 +7,7 @@ small to tell; the words looked up stand in a bounded number of passages, the ra
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Final
@@ -20,6 +21,10 @@ POSTINGS: Final = 20_000  # passages, over all words, that a look-up may touch: 
 _PRIOR: Final = 200  # passages of a library that we imagine beside a real one …
 _COMMON: Final = 100  # … in half of which each little word stands
 _BARE: Final = 8.0  # weight of words, about one rare one's, at which a question says half of what one can say
+LONG: Final = 400  # characters: hardly anybody asks in more
+ENDS: Final = 2_000  # characters, as many as the embedder reads, of the beginning and the end of a text that is longer
+_BLOCKS: Final = re.compile(r"\n\s*\n|\n")
+_SENTENCES: Final = re.compile(r"(?<=[.!?。！？؟])\s*")  # noqa: RUF001 -- of CJK and Arabic
 ENOUGH: Final = 4  # words with a meaning that let a question stand for itself
 
 
@@ -113,3 +118,17 @@ def _weight(forms: tuple[str, ...], count: int, passages: int) -> float:
     everywhere = _COMMON if is_little(forms[0]) else 0
     rest = passages + _PRIOR - count - everywhere
     return max(math.log((rest + 0.5) / (count + everywhere + 0.5)), 1e-6)
+
+
+def parts(text: str) -> tuple[str, ...]:
+    """Return what to search for: a text, and of a long one also how it begins and how it ends.
+
+    Whoever pastes a page says before or after it what they want to know. Of a text without end the middle is left out.
+    """
+    if len(text) > 2 * ENDS:
+        text = f"{text[:ENDS]}\n{text[-ENDS:]}"
+    if len(text) <= LONG:
+        return (text,)
+    blocks = [block.strip() for block in _BLOCKS.split(text) if block.strip()]
+    blocks = blocks if len(blocks) > 1 else [block.strip() for block in _SENTENCES.split(text) if block.strip()]
+    return tuple(dict.fromkeys([text, *(block for block in (*blocks[:1], *blocks[-1:]) if len(block) <= LONG)]))

@@ -23,7 +23,7 @@ from mecum.knowledge.dates import tells
 from mecum.knowledge.fuse import First, Match, Spread, Usual, first_look, relevance, trust_in_words
 from mecum.knowledge.hits import Scored, beside, distinct, merged
 from mecum.knowledge.matrix import Floats, Matrix
-from mecum.knowledge.question import Question, asked
+from mecum.knowledge.question import Question, asked, parts
 from mecum.knowledge.second import Seen, second_look
 from mecum.knowledge.tokens import VERSION, Tokenizer
 from mecum.store.base import Store
@@ -56,8 +56,9 @@ class Embedder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Passages in order, each with its relevance, and how they were found."""
+    """Passages in order, each with its relevance; what they were found with, and how."""
 
+    query: str
     passages: tuple[Scored, ...]
     mode: Mode
 
@@ -106,7 +107,7 @@ class Search:
         return Retrieval(
             status="ok" if best else "empty",
             mode=ranking.mode,
-            query=query,
+            query=ranking.query,
             k=k,
             ms=(time.perf_counter() - begin) * 1000,
             hits=merged(best),
@@ -118,6 +119,10 @@ class Search:
         Raises:
             StoreError: the database is at fault.
         """
+        rankings = [await self._rank(part, where, k, mode) for part in parts(query)]
+        return max(rankings, key=lambda ranking: max((one.score for one in ranking.passages), default=0.0))
+
+    async def _rank(self, query: str, where: Filter, k: int, mode: Mode) -> Ranking:
         question, vector = await asyncio.gather(self._question(query), self._vector(query, mode))
         words = await self._words(question, where) if mode != "vector" or vector is None else {}
         near = await self._near(question, vector, words, where) if vector is not None else None
@@ -126,7 +131,7 @@ class Search:
         dots = near.dots if near else {}
         found = await self._store.keywords.found([*dict.fromkeys([*words, *dots])], where)
         ranked = await asyncio.to_thread(self._ranked, question, found, words, near, k)
-        return Ranking(tuple(ranked), ("vector" if mode == "vector" else "hybrid") if near else "keyword")
+        return Ranking(query, tuple(ranked), ("vector" if mode == "vector" else "hybrid") if near else "keyword")
 
     async def scores(self, query: str, where: Filter, number: int) -> tuple[dict[Key, float], dict[Key, float]]:
         """Return the BM25 scores and the dot products of the so many best passages of either kind, unfused."""
