@@ -109,9 +109,9 @@ class OnlyOurs:
             own = {f"http://{hosts[0]}".lower(), f"https://{hosts[0]}".lower()}  # a page of this very server asks
             if origin.lower() not in own and origin not in self._origins:
                 return Refused("This Origin may not call the API. Add it to server.allowed_origins if it is yours.")
-        return (
-            None if origins or not _embedded(scope) else Refused("A page of another site may link here, and embed nothing.")
-        )
+        if not origins and _embedded(scope):
+            return Refused("A page of another site may link here, and embed nothing of ours.")
+        return None
 
 
 class HeadAsGet:
@@ -156,7 +156,7 @@ class Cors(CORSMiddleware):
 
 
 def _embedded(scope: Scope) -> bool:
-    """Return whether another site's page loads this as a part of itself: browsers send no Origin with an image or a script."""
+    """Return whether another site's page loads this as a part of itself: it sends no Origin with an image or a script."""
     told = {name: value for name, value in scope["headers"] if name in (b"sec-fetch-site", b"sec-fetch-mode")}
     return told.get(b"sec-fetch-site") in (b"cross-site", b"same-site") and told.get(b"sec-fetch-mode") != b"navigate"
 
