@@ -17,17 +17,19 @@ from mecum.store.sqlite.rows import document_at, rows
 from mecum.store.values import About, Document, NewDocument, NewPart
 
 
-def add_part(db: apsw.Connection, container: int, part: NewPart, passages: Sequence[Prepared], gone: set[str]) -> int:
-    """Put a document into a container, or give the one of that name its new passages. Returns its key.
+def add_part(
+    db: apsw.Connection, container: Document, key: int, part: NewPart, passages: Sequence[Prepared], *, gone: set[str]
+) -> int:
+    """Put a document into a container of that key, or give the one of that name its new passages. Returns its key.
 
     `gone` gets the hashes of contents that went.
     """
-    key = _at(db, document_at(db, container), container, part, gone)
-    entries.learn(db, key, part.about)
-    texts.replace(db, key, passages)
-    entries.settle(db, key, "searchable" if passages else "no_text", len(passages))
-    published.refresh(db, key)
-    return key
+    there = _at(db, container, key, part, gone)
+    entries.learn(db, there, part.about)
+    texts.replace(db, there, passages)
+    entries.settle(db, there, "searchable" if passages else "no_text", len(passages))
+    published.refresh(db, there)
+    return there
 
 
 def close(db: apsw.Connection, container: int, about: About, names: Collection[str]) -> set[str]:

@@ -79,6 +79,8 @@ def _delete(db: apsw.Connection, gone: Sequence[tuple[int, bytes]]) -> None:
     db.executemany("DELETE FROM keywords WHERE rowid = ?", keys)
     db.executemany("DELETE FROM passages WHERE key = ?", keys)
     db.executemany(
-        "DELETE FROM vectors WHERE hash = ?1 AND NOT EXISTS (SELECT 1 FROM passages WHERE hash = ?1)",
+        # The embedders are named because the table's key begins with them: else each row that goes would scan all vectors.
+        "DELETE FROM vectors WHERE embedder IN (SELECT key FROM embedders) AND hash = ?1 "
+        "AND NOT EXISTS (SELECT 1 FROM passages WHERE hash = ?1)",
         {(hashed,) for _, hashed in gone},
     )

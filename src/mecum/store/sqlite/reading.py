@@ -100,7 +100,8 @@ class Reading:
             if key is None:
                 return None
             gone: set[str] = set()
-            added = [containers.add_part(db, key, part, passages, gone) for part, passages in new]
+            container = document_at(db, key)  # once: it counts the passages of all parts
+            added = [containers.add_part(db, container, key, part, passages, gone=gone) for part, passages in new]
             self._database.erased()
             return tuple(document_at(db, one) for one in added), gone
 
