@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from tests.models.hubs import FakeHub, model, running, sha256
 
 from mecum.errors import EngineStartError
+from mecum.models import fetch
 from mecum.models.fetch import TRIES, Brought, Fetcher, Item
 from mecum.models.hub import Hub
 from mecum.models.meter import Meter
@@ -248,6 +251,22 @@ async def test_a_full_disk_keeps_what_came(fake: FakeHub, tmp_path: Path, monkey
             await bring(fake, tmp_path)
     assert (await bring(fake, tmp_path)).path.read_bytes() == CONTENT
     assert fake.seen[-1].headers["range"] == "bytes=40000-"
+
+
+async def test_what_never_ends_does_not_fill_the_disk(
+    fake: FakeHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody said how long it is, so the room is looked at again and again."""
+    fake.files[NAME], fake.chunked = model(5_000_000), True
+
+    def left(folder: Path) -> Any:
+        used = sum(file.stat().st_size for file in folder.iterdir())
+        return SimpleNamespace(free=fetch.SPARE + 2_500_000 - used)
+
+    monkeypatch.setattr(shutil, "disk_usage", left)
+    with pytest.raises(PullFailed, match="Free some room"):
+        await bring(fake, tmp_path, **NOTHING_KNOWN)
+    assert 0 < (tmp_path / f"{NAME}.part").stat().st_size < 2_500_000  # noqa: ASYNC240
 
 
 async def test_what_is_no_model_ends_at_the_first_bytes(fake: FakeHub, tmp_path: Path) -> None:

@@ -19,13 +19,13 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mecum.app.home import Running, find, living
+from mecum.app.home import Home, Running, find, living
 from mecum.cli.status import health_of
 from mecum.cli.terminal import confirmed, note, one_line, say
 from mecum.cli.words import day, size
 from mecum.engine.machine import Machine
 from mecum.engine.models import locate
-from mecum.errors import InvalidRequest, MecumError, ModelNotFound
+from mecum.errors import InvalidRequest, MecumError, SettingsError
 from mecum.models.fit import Fit, fit, read_speed, tokens_per_second
 from mecum.models.pull import drop, unfinished
 from mecum.models.shelf import Installed, Shelf
@@ -91,7 +91,10 @@ def choose(name: str, loaded: Loaded) -> None:
     model = None if name == STARTER else shelf.find(name)
     if model and model.fault:
         raise InvalidRequest(f"{model.file.name} cannot be used: {model.fault}")
-    shelf.set_default(model)
+    try:
+        shelf.set_default(model)
+    except OSError as error:
+        raise SettingsError(f"{shelf.folder} cannot be written: {error.strerror}.") from None
     say(f"{one_line(model.name) if model else 'The starter model'} is the default now: mecum serve answers with it.")
     now = load({"home": home}, os.environ, config=loaded.file)
     stronger = [one for one in ("engine.model", "engine.base_url", "engine.scripted") if not _weak(now.origins[one])]
@@ -132,16 +135,15 @@ def remove(name: str, flags: Mapping[str, Any], config: Path | None, *, yes: boo
 
 def _remove(shelf: Shelf, model: Installed) -> None:
     where = find(shelf.home, PATIENCE)
-    if isinstance(where, Running):
-        _not_used(where, model)
-        shelf.remove(model)
-        return
-    try:  # no server starts meanwhile
+    try:
+        if isinstance(where, Running):
+            _not_used(where, model)
         shelf.remove(model)
     except OSError as error:
         raise InvalidRequest(f"{model.file} cannot be removed: {error.strerror}.") from None
     finally:
-        where.release()
+        if isinstance(where, Home):  # until now no server could start
+            where.release()
 
 
 def _not_used(server: Running, model: Installed) -> None:
@@ -250,6 +252,3 @@ def _json(model: Installed, fits: Fit | None, speed: float | None, *, default: b
         "fit": asdict(fits) if fits else None,
         "tokens_per_second_estimated": round(speed, 2) if speed else None,
     }
-
-
-__all__ = ["ModelNotFound", "choose", "described", "remove", "set_default", "show_all", "show_default"]

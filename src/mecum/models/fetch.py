@@ -76,7 +76,7 @@ class Fetcher:
             try:
                 promised = await self._all_of(part, item)
             except OSError as error:
-                raise _disk(error, self._folder) from None
+                raise disk_fault(error, self._folder) from None
             except EngineStartError as error:
                 if not isinstance(error, PullFailed):  # it is no model
                     part.remove()
@@ -183,6 +183,7 @@ class Fetcher:
                     batch.clear()
                     raise PullFailed(f"The server sends more of {item.name} than the {total:,} bytes that it has.")
                 if len(batch) >= _BATCH:
+                    self._room(part, part.size + len(batch) if total is None else total)  # it may never end
                     await self._write(part, batch)
         finally:
             if batch:  # also when it broke off, or was stopped
@@ -251,7 +252,8 @@ def _same(item: Item, known: int | None, told: int | None) -> int | None:
     return known if known is not None else told
 
 
-def _disk(error: OSError, folder: Path) -> PullFailed:
+def disk_fault(error: OSError, folder: Path) -> PullFailed:
+    """Return the error that a fault of our own disk is."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return PullFailed(
             f"The disk of {folder} is full. Free some room: what came stays, and the same command goes on with it."

@@ -2,7 +2,7 @@
 
 The memory is what the engine itself would plan (`engine.plan`), so both agree. The speed is an estimate, for choosing, and
 is called one wherever it is shown: a token takes reading all weights once, at the memory's speed or the cores', whichever
-is less (`tests/models/test_fit.py`; measured values stand in `docs/models.md`).
+is less (`tests/models/test_fit.py`).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from mecum.errors import EngineStartError
 from mecum.models.facts import Facts
 from mecum.settings.schema import EngineSettings
 
-CORE: Final = 4e9  # bytes of four-bit weights that a core computes with in a second (measured: 2.5e9 to 5e9)
+CORE: Final = 3e9  # bytes of four-bit weights that a core computes with in a second (SmolLM2 at 2.5 GHz: 2.7e9 to 2.9e9)
 _SHARE: Final = 0.7  # of the memory's speed that is reached
 _BLOCK: Final = 16 * 1024 * 1024  # bytes read in one go; larger than the caches of cores
 _MEASURE: Final = 0.1  # seconds

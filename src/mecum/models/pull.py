@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 
 from mecum.engine import gguf, identity
 from mecum.errors import EngineStartError, InvalidRequest, SettingsError
-from mecum.models.fetch import Brought, Fetcher, Item, check_room
+from mecum.models.fetch import Brought, Fetcher, Item, check_room, disk_fault
 from mecum.models.hub import Hub
 from mecum.models.meter import Meter
 from mecum.models.order import Desk, Order, Tell
@@ -74,7 +74,10 @@ class Puller:
                 return Pulled(there, new=False)
             with _held(self._folder, order.name):
                 brought = await self._bring(web, order)
-                return Pulled(self._publish(order, brought), new=True)
+                try:
+                    return Pulled(self._publish(order, brought), new=True)
+                except OSError as error:
+                    raise disk_fault(error, self._shelf.folder) from None
 
     def _words(self, source: Source) -> str:
         """Return what was asked for, so that the same is the same: a file is another one when it was changed."""
