@@ -266,7 +266,7 @@ async def test_what_never_ends_does_not_fill_the_disk(
     monkeypatch.setattr(shutil, "disk_usage", left)
     with pytest.raises(PullFailed, match="Free some room"):
         await bring(fake, tmp_path, **NOTHING_KNOWN)
-    assert 0 < (tmp_path / f"{NAME}.part").stat().st_size < 2_500_000  # noqa: ASYNC240
+    assert 1_000_000 < (tmp_path / f"{NAME}.part").stat().st_size < 4_500_000  # what came stays
 
 
 async def test_what_is_no_model_ends_at_the_first_bytes(fake: FakeHub, tmp_path: Path) -> None:
