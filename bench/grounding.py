@@ -60,6 +60,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, required=True, help="answers that are there already (JSON)")
     parser.add_argument("--home", type=Path, help="a data directory to keep, so that embedding happens once")
     parser.add_argument("--questions", type=int, default=QUESTIONS)
+    parser.add_argument("--report", action="store_true", help="only print what the cache has by now")
     parser.add_argument("--seed", type=int, default=20261127)
     asyncio.run(_run(parser.parse_args()))
 
@@ -68,6 +69,9 @@ async def _run(options: argparse.Namespace) -> None:
     sets = {name: _read(options.data / name) for name in ("xquad-en", "xquad-de", CHATS)}
     asked = _sample(sets, options.questions, random.Random(options.seed))
     said: dict[str, str] = json.loads(options.cache.read_text()) if options.cache.exists() else {}
+    if options.report:
+        print(_report([one for one in asked if all(f"{arm}:{one.key}" in said for arm in ARMS)], said))
+        return
     with tempfile.TemporaryDirectory() as home:
         engine = EngineSettings(model=str(options.model), slots=1, context=4096)
         app = build(Settings(home=options.home or Path(home), engine=engine))
