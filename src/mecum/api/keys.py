@@ -1,6 +1,6 @@
 """The routes of API keys and of the audit log: the administrator's.
 
-Invariants (`tests/api/test_keys.py`, `tests/api/test_audit.py`): every change is in the audit log, also one that failed; an
+Invariants (`tests/api/test_keys.py`, `tests/audit/test_log.py`): every change is in the audit log, also one that failed; an
 owner who is new gets the first roles; a server that not only this machine reaches is not opened.
 """
 

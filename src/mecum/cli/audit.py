@@ -1,4 +1,4 @@
-"""`mecum audit`: who did what, the first first, as much of it as is asked for (`tests/cli/test_audit.py`)."""
+"""`mecum audit`: who did what, the first first, as much of it as is asked for (`tests/cli/test_keys.py`)."""
 
 from __future__ import annotations
 

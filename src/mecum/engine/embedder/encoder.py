@@ -1,7 +1,7 @@
 """The model at work in this process: texts in, vectors out.
 
 Invariant: a text's vector depends on that text alone. Every text runs by itself, without padding, so that no other one can
-change the scale of its activations; several cores work on several texts (`tests/engine/embedder/test_encoder.py`).
+change the scale of its activations; several cores work on several texts (`tests/engine/embedder/test_parity.py`).
 """
 
 from __future__ import annotations
