@@ -2,8 +2,9 @@
 
     queued → processing → searchable (text and keywords, one transaction) → ready (vectors, one transaction)
 
-Invariants (`tests/knowledge/test_library.py`, `test_hostile.py`, `test_kill.py`): everything that a kill interrupts is done again at the next
-start, and nothing else; one bad document fails alone and the next one goes in; small documents never wait for large ones.
+Invariants (`tests/knowledge/test_library.py`, `test_hostile.py`, `test_kill.py`): everything that a kill interrupts is done
+again at the next start, and nothing else; one bad document fails alone and the next one goes in; small documents never wait
+for large ones.
 """
 
 from __future__ import annotations
