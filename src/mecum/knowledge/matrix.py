@@ -45,6 +45,7 @@ class Matrix:
     def __init__(self) -> None:
         self.seq = 0
         self.identity: str | None = None
+        self._order: NDArray[np.int64] | None = None  # rows in the order of their passages, once somebody needs it
         self._clear(0)
 
     def __len__(self) -> int:
@@ -64,6 +65,7 @@ class Matrix:
         if len(changes.passages):
             self._append(changes)
         self.seq, self.identity = changes.seq, changes.identity
+        self._order = None
 
     def moments(self, question: Floats) -> tuple[float, float]:
         """Return the mean and the standard deviation of the question's dot products with all rows: exact, without a scan."""
@@ -94,11 +96,11 @@ class Matrix:
     def scores(self, question: Floats, passages: NDArray[np.int64]) -> Floats:
         """Return the dot products of the question with certain passages; NaN for one without a vector."""
         out = np.full(len(passages), np.nan, np.float32)
-        order = np.argsort(self._passages[: self._size], kind="stable")
-        held = self._passages[: self._size][order]
-        at = np.searchsorted(held, passages)
-        known = at < len(held)
-        known[known] = held[at[known]] == passages[known]
+        order = self._order if self._order is not None else np.argsort(self._passages[: self._size], kind="stable")
+        self._order = order
+        at = np.searchsorted(self._passages[: self._size], passages, sorter=order)
+        known = at < self._size
+        known[known] = self._passages[order[at[known]]] == passages[known]
         out[known] = _floats(self._vectors[order[at[known]]]) @ question
         return out
 
