@@ -119,6 +119,11 @@ async def test_modes(library: Library) -> None:
     assert (await library.search.search("Who discovered radium?", ALL, mode="keyword")).mode == "keyword"
     found = await library.search.search("Marie Curie discovered polonium and radium in Paris", ALL, mode="vector")
     assert (found.mode, found.hits[0].path) == ("vector", "0.txt")
+    ranked = [
+        one.found.key
+        for one in (await library.search.rank("Otto, when was the boiler repaired?", ALL, mode="vector")).passages
+    ]
+    assert ranked == list((await library.search.scores("Otto, when was the boiler repaired?", ALL, 50))[1])
 
 
 async def test_a_deleted_or_replaced_document_answers_no_more(library: Library) -> None:

@@ -18,13 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecum.errors import EngineError
-from mecum.knowledge.clues import asking, labelled, within
-from mecum.knowledge.dates import tells
-from mecum.knowledge.fuse import First, Match, Spread, Usual, first_look, relevance, trust_in_words
+from mecum.knowledge.clues import asking
+from mecum.knowledge.fuse import Spread, Usual, first_look, relevance, trust_in_words
 from mecum.knowledge.hits import Scored, beside, distinct, merged
 from mecum.knowledge.matrix import Floats, Matrix
 from mecum.knowledge.question import Question, asked, parts
-from mecum.knowledge.second import Seen, second_look
+from mecum.knowledge.second import second_look
+from mecum.knowledge.texts import Read, Texts
 from mecum.knowledge.tokens import VERSION, Tokenizer
 from mecum.store.base import Store
 from mecum.store.values import Filter, Found, Key
@@ -36,7 +36,6 @@ CANDIDATES: Final = 100  # of either kind
 OF_A_TIME: Final = 30  # more by vectors, out of the time that the question names
 PERIODS: Final = 2  # where the time may be several, the last so many
 SECOND: Final = 50  # passages that are read for the second look
-REMEMBERED: Final = 2_000  # passages whose words are kept at hand: some 15 MB
 LOOKED_AT: Final = 5  # keyword matches that tell how far the library covers the question
 Mode = Literal["hybrid", "keyword", "vector"]
 
@@ -71,6 +70,16 @@ class _Near:
     spread: Spread
 
 
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """What is ranked for a question: BM25 scores, and what the vectors say, None where there are none."""
+
+    question: Question
+    words: Mapping[Key, float]
+    near: _Near | None
+    mode: Mode
+
+
 class Search:
     """Searches one store. `embedder` None: by keywords alone. `clock` tells what "yesterday" is, in seconds since 1970."""
 
@@ -82,7 +91,7 @@ class Search:
         self._matrix = Matrix()
         self._matrix_lock = asyncio.Lock()
         self._keys: dict[Filter, NDArray[np.int64]] = {}
-        self._texts = _Texts(self._tokenizer)
+        self._texts = Texts(self._tokenizer)
 
     async def start(self) -> None:
         """Make the keywords anew if they are another tokeniser's; load the vectors, so that no question waits for them."""
@@ -130,8 +139,8 @@ class Search:
             words = await self._words(question, where)
         dots = near.dots if near else {}
         found = await self._store.keywords.found([*dict.fromkeys([*words, *dots])], where)
-        ranked = await asyncio.to_thread(self._ranked, question, found, words, near, k)
-        return Ranking(query, tuple(ranked), ("vector" if mode == "vector" else "hybrid") if near else "keyword")
+        task = _Task(question, words, near, "keyword" if near is None else "vector" if mode == "vector" else "hybrid")
+        return Ranking(query, tuple(await asyncio.to_thread(self._ranked, task, found, k)), task.mode)
 
     async def scores(self, query: str, where: Filter, number: int) -> tuple[dict[Key, float], dict[Key, float]]:
         """Return the BM25 scores and the dot products of the so many best passages of either kind, unfused."""
@@ -192,27 +201,27 @@ class Search:
         usual = Usual.of(self._matrix.identity or "", len(vector))
         return _Near(dots, Spread.of(*self._matrix.moments(vector), len(self._matrix), usual))
 
-    def _ranked(
-        self, question: Question, found: Sequence[Found], words: Mapping[Key, float], near: _Near | None, k: int
-    ) -> list[Scored]:
+    def _ranked(self, task: _Task, found: Sequence[Found], k: int) -> list[Scored]:
         """Return the best passages in order, each with its relevance: more than `k`, as some will be dropped."""
+        number = 3 * k + 10
         by_key = {one.key: one for one in found}
-        words = {key: score for key, score in words.items() if key in by_key}
-        dots = {key: dot for key, dot in near.dots.items() if key in by_key} if near else {}
-        spread = near.spread if near else None
-        read = _Read(self._texts, self._tokenizer, question)
+        words = {key: score for key, score in task.words.items() if key in by_key}
+        dots = {key: dot for key, dot in task.near.dots.items() if key in by_key} if task.near else {}
+        spread = task.near.spread if task.near else None
+        read = Read(self._texts, self._tokenizer, task.question)
         covered = max((read.coverage(by_key[key]) for key in [*words][:LOOKED_AT]), default=0.0)
         trust = trust_in_words(covered, spread)
         firsts = first_look(dots, words, spread=spread, trust=trust)
-        likely = sorted(firsts, key=lambda key: -firsts[key].score)[: max(SECOND, 3 * k + 10)]
-        around = beside(found)
-        seen = {key: read.seen(by_key[key], firsts[key], *around[key]) for key in likely}
-        asks = {one.before: asking(by_key[one.before].passage.text) for one in seen.values() if one.before is not None}
-        scores = second_look(seen, firsts, asks, meaning=question.meaning, trust=trust, alone=spread is None)
-        best = sorted(scores, key=lambda key: -scores[key])[: 3 * k + 10]
+        best = sorted(firsts, key=lambda key: -firsts[key].score)[: max(SECOND, number)]
+        if task.mode != "vector":  # where they alone are asked for, vectors alone say in which order
+            around = beside(found)
+            seen = {key: read.seen(by_key[key], firsts[key], *around[key]) for key in best}
+            asks = {one.before: asking(by_key[one.before].passage.text) for one in seen.values() if one.before is not None}
+            scores = second_look(seen, firsts, asks, meaning=task.question.meaning, trust=trust, alone=spread is None)
+            best.sort(key=lambda key: -scores[key])
         return [
-            Scored(by_key[key], relevance(dots.get(key), read.match(by_key[key]), spread=spread), seen[key].words)
-            for key in best
+            Scored(by_key[key], relevance(dots.get(key), read.match(by_key[key]), spread=spread), read.words(by_key[key]))
+            for key in best[:number]
         ]
 
 
@@ -224,70 +233,6 @@ def _looks(question: Question, where: Filter) -> list[tuple[int, float | None, f
         until = period.reach if where.until is None else min(period.reach, where.until)
         looks.append((OF_A_TIME, since, until))
     return looks
-
-
-class _Texts:
-    """What the tokeniser makes of passages, the last ones remembered: a passage's text never changes under its key."""
-
-    def __init__(self, tokenizer: Tokenizer) -> None:
-        self._tokenizer = tokenizer
-        self._known: dict[Key, tuple[frozenset[str], str | None]] = {}
-
-    def read(self, found: Found) -> tuple[frozenset[str], str | None]:
-        """Return a passage's words, and the language that it is in."""
-        known = self._known.get(found.key)
-        if known is None:
-            if len(self._known) >= REMEMBERED:
-                self._known = {}
-            tokens, tongue = self._tokenizer.read(f"{found.passage.context}\n{found.passage.text}")
-            self._known[found.key] = known = frozenset(tokens), tongue
-        return known
-
-
-class _Read:
-    """What a question makes of passages."""
-
-    def __init__(self, texts: _Texts, tokenizer: Tokenizer, question: Question) -> None:
-        self._texts = texts
-        self._tokenizer = tokenizer
-        self._question = question
-        self._meaning = question.meaning
-        self._labels: dict[str, bool] = {}
-
-    def coverage(self, found: Found) -> float:
-        return self._question.coverage(self._texts.read(found)[0], date=found.date)
-
-    def match(self, found: Found) -> Match:
-        tongue = self._texts.read(found)[1]
-        return Match(
-            self.coverage(found),
-            self._question.sense,
-            foreign=None not in (self._question.tongue, tongue) and self._question.tongue != tongue,
-            label=labelled(found.passage.text, self._names),
-            date=self._date(found),
-        )
-
-    def seen(self, found: Found, first: First, before: Key | None, after: Key | None) -> Seen:
-        text = found.passage.text
-        return Seen(
-            first,
-            self._texts.read(found)[0],
-            self.coverage(found),
-            label=labelled(text, self._names),
-            date=self._date(found),
-            tells_time=self._question.asks_when and tells(text),
-            asks=asking(text),
-            before=before,
-            after=after,
-        )
-
-    def _date(self, found: Found) -> float:
-        return self._question.time.strength(found.date) if self._question.time else 0.0
-
-    def _names(self, label: str) -> bool:
-        if label not in self._labels:
-            self._labels[label] = within(self._tokenizer.tokens(label), self._meaning)
-        return self._labels[label]
 
 
 def _relevant(ranked: Sequence[Scored], min_score: float | None) -> list[Scored]:
