@@ -1,5 +1,7 @@
 """What happens to the documents, as Server-Sent Events: how far the library is, then every change.
 
+A container's removal or new path stands for that of its parts.
+
 Invariants (`tests/api/test_events.py`): nothing that happens after the first event is missed, save states that a newer one
 of the same document followed at once; the stream is never silent for longer than `server.keepalive`; it ends when the client
 leaves, when the server begins to shut down, and within a second of its key.

@@ -88,7 +88,7 @@ async def _print(pieces: Pieces, question: Question, *, stream: bool) -> None:
                 _write(text)
     whole = "".join(said)
     _write(("" if stream else whole) + ("" if whole.endswith("\n") else "\n"))
-    remark(rest, question)
+    remark(rest, question, unfounded=True)
 
 
 def _write(text: str) -> None:
@@ -96,8 +96,11 @@ def _write(text: str) -> None:
     sys.stdout.flush()
 
 
-def remark(pieces: list[Piece], question: Question) -> None:
-    """Say on stderr what there is to know about an answer: what it rests on, who gave it, what is missing."""
+def remark(pieces: list[Piece], question: Question, *, unfounded: bool = False) -> None:
+    """Say on stderr what there is to know about an answer: what it rests on, who gave it, what is missing.
+
+    That it rests on no document is said where documents were asked for, or in any case (`unfounded`).
+    """
     for piece in pieces:
         if piece.instead:
             note(f"there is no model {question.model}; {piece.instead} answered.")
@@ -105,7 +108,7 @@ def remark(pieces: list[Piece], question: Question) -> None:
             note("the answer was cut off; --max-tokens gives it more room.")
         if piece.dropped:
             note(f"the oldest {piece.dropped} messages no longer fit the model's context and were left out.")
-        if piece.unfounded and question.docs:
+        if piece.unfounded and (unfounded or question.docs):
             note("your documents hold nothing on this; what the answer says comes from the model.")
         for source in piece.sources:
             for line in _source(source):

@@ -139,6 +139,10 @@ class Library:
         Raises:
             StoreError: the disk is at fault; nothing was added.
         """
+        # A caller that stops waiting does not stop the store: what it commits has to be told and read all the same.
+        return await asyncio.shield(asyncio.create_task(self._put(new, principal)))
+
+    async def _put(self, new: NewFile, principal: Principal) -> Document:
         document = await self._store.documents.put(
             NewDocument(
                 *(principal.owner, new.path, new.sha256, ""),
