@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import logging
 import os
 import sys
+from collections.abc import Iterator
 from typing import Any
 
 import hypothesis
@@ -28,6 +30,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         where = item.path.relative_to(item.config.rootpath).as_posix()
         if item.get_closest_marker("real_model") or where.startswith(_ALONE):
             item.add_marker(pytest.mark.alone)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command that runs in a test's own process sets up logging; the next test shall not find it so."""
+    loggers = [logging.getLogger(name) for name in (None, "mecum", "uvicorn.error")]
+    before = [(logger.level, list(logger.handlers)) for logger in loggers]
+    yield
+    for logger, (level, handlers) in zip(loggers, before, strict=True):
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
+    logging.captureWarnings(capture=False)
 
 
 def _refuse_outward(event: str, arguments: tuple[Any, ...]) -> None:

@@ -69,7 +69,7 @@ def test_it_stops_the_server_and_waits_for_its_end(tmp_path):
 
 
 def test_running_answers_end_first(tmp_path):
-    with serving(tmp_path, "--demo") as server, stream(server, "!pause 0.1\n!words 20") as answer:
+    with serving(tmp_path, "--demo") as server, stream(server, "!pause 0.1\n!words 80") as answer:
         done = mecum("stop", "--home", tmp_path)
         assert (done.returncode, is_held(tmp_path)) == (0, False)
         assert done.stderr == "mecum: the server waits for 1 running answer; mecum stop --now cuts them off.\n"
@@ -77,7 +77,7 @@ def test_running_answers_end_first(tmp_path):
 
 
 def test_asked_twice_it_still_lets_them_end(tmp_path):
-    with serving(tmp_path, "--demo") as server, stream(server, "!pause 0.1\n!words 20") as answer:
+    with serving(tmp_path, "--demo") as server, stream(server, "!pause 0.1\n!words 80") as answer:
         os.kill(server.pid, signal.SIGTERM)
         assert mecum("stop", "--home", tmp_path).returncode == 0
         assert b"[DONE]" in answer.read()
