@@ -122,6 +122,6 @@ class Mutants:
         return self._random.choice(TEXTS)
 
     def _nested(self, value: Any) -> Any:
-        for number in range(self._random.choice([5, 31, 33, 63, 65, 500])):
+        for number in range(self._random.choice([5, 31, 33, 63, 65, 120])):
             value = [value] if number % 2 else {"type": "object", "properties": {"x": value}}
         return value
