@@ -20,7 +20,7 @@ from mecum.store.values import Key
 
 KEYWORDS: Final = 4.0  # standard deviations that the best keyword match is worth where it covers the question
 COVERED: Final = (0.1, 0.5)  # coverage below which keywords say nothing, and from which they say all they can
-UNKNOWN: Final = (1.0, 2.0)  # deviations of a passage without a vector: without a keyword score, and what the best adds
+UNKNOWN: Final = (1.5, 3.0)  # deviations of a passage without a vector: without a keyword score, and what the best adds
 
 PRIOR_WEIGHT: Final = 30.0  # passages; as many count as what is usual of an embedder
 

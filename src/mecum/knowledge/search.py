@@ -30,7 +30,7 @@ from mecum.store.base import Store
 from mecum.store.values import Filter, Found, Key
 from mecum.types import Retrieval
 
-FLOOR: Final = 0.08  # relevance of the best passage below which the library does not answer
+FLOOR: Final = 0.1  # relevance of the best passage below which the library does not answer
 TAIL: Final = 0.25  # share of the floor that the passages after it have to reach
 CANDIDATES: Final = 100  # of either kind
 OF_A_TIME: Final = 30  # more by vectors, out of the time that the question names
