@@ -26,7 +26,7 @@ from mecum.types import Json
 
 ROOT = Path(__file__).parents[2]
 SOAK = "MECUM_SOAK" in environ
-BODIES = 5000 if SOAK else 240  # of each of the two kinds
+BODIES = 5000 if SOAK else 120  # of each of the two kinds
 STALL = 1.0  # seconds; the promise is 0.25 (`security.md` 15), but the machine may be busy with other things
 MIB = 1024 * 1024
 
