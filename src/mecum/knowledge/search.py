@@ -137,8 +137,7 @@ class Search:
         near = await self._near(question, vector, words, where) if vector is not None else None
         if near is None and mode == "vector" and not words:  # there are no vectors to compare with
             words = await self._words(question, where)
-        dots = near.dots if near else {}
-        found = await self._store.keywords.found([*dict.fromkeys([*words, *dots])], where)
+        found = await self._store.keywords.found(_worth_reading(words, near, _wanted(k)), where)
         task = _Task(question, words, near, "keyword" if near is None else "vector" if mode == "vector" else "hybrid")
         return Ranking(query, tuple(await asyncio.to_thread(self._ranked, task, found, k)), task.mode)
 
@@ -203,7 +202,6 @@ class Search:
 
     def _ranked(self, task: _Task, found: Sequence[Found], k: int) -> list[Scored]:
         """Return the best passages in order, each with its relevance: more than `k`, as some will be dropped."""
-        number = 3 * k + 10
         by_key = {one.key: one for one in found}
         words = {key: score for key, score in task.words.items() if key in by_key}
         dots = {key: dot for key, dot in task.near.dots.items() if key in by_key} if task.near else {}
@@ -212,7 +210,7 @@ class Search:
         covered = max((read.coverage(by_key[key]) for key in [*words][:LOOKED_AT]), default=0.0)
         trust = trust_in_words(covered, spread)
         firsts = first_look(dots, words, spread=spread, trust=trust)
-        best = sorted(firsts, key=lambda key: -firsts[key].score)[: max(SECOND, number)]
+        best = sorted(firsts, key=lambda key: -firsts[key].score)[: _wanted(k)]
         if task.mode != "vector":  # where they alone are asked for, vectors alone say in which order
             around = beside(found)
             seen = {key: read.seen(by_key[key], firsts[key], *around[key]) for key in best}
@@ -221,8 +219,23 @@ class Search:
             best.sort(key=lambda key: -scores[key])
         return [
             Scored(by_key[key], relevance(dots.get(key), read.match(by_key[key]), spread=spread), read.words(by_key[key]))
-            for key in best[:number]
+            for key in best[: 3 * k + 10]
         ]
+
+
+def _wanted(k: int) -> int:
+    """Return how many passages get a second look, where so many are to be shown."""
+    return max(SECOND, 3 * k + 10)
+
+
+def _worth_reading(words: Mapping[Key, float], near: _Near | None, number: int) -> list[Key]:
+    """Return the passages among which the best so many are, whether words turn out to say much or nothing."""
+    dots, spread = (near.dots, near.spread) if near else ({}, None)
+    keys = dict.fromkeys([*words][:LOOKED_AT])
+    for trust in (0.0, 1.0):
+        firsts = first_look(dots, words, spread=spread, trust=trust)
+        keys |= dict.fromkeys(sorted(firsts, key=lambda key: -firsts[key].score)[:number])
+    return [*keys]
 
 
 def _looks(question: Question, where: Filter) -> list[tuple[int, float | None, float | None]]:

@@ -134,7 +134,8 @@ def _joined(db: apsw.Connection, query: str, where: Filter, limit: int) -> list[
     matching, values = condition(where, date="coalesce(p.date, d.date)")
     return rows(
         db,
-        f"SELECT k.rowid, k.rank FROM keywords k JOIN passages p ON p.key = k.rowid JOIN documents d ON d.key = p.document "
+        "SELECT k.rowid, k.rank FROM keywords k CROSS JOIN passages p ON p.key = k.rowid "
+        "CROSS JOIN documents d ON d.key = p.document "
         f"WHERE keywords MATCH ? AND {matching} ORDER BY k.rank LIMIT ?",
         query,
         *values,

@@ -26,7 +26,7 @@ DOCUMENT: Final = ", ".join(
 )
 PASSAGE: Final = "p.id, d.id, p.position, p.text, p.context, p.place, p.date"
 FOUND: Final = f"p.key, d.collection, d.path, d.title, d.kind, coalesce(p.date, d.date), {PASSAGE}"
-JOINED: Final = "passages p JOIN documents d ON d.key = p.document"
+JOINED: Final = "passages p CROSS JOIN documents d ON d.key = p.document"  # never by way of all of an owner's documents
 
 
 def rows(db: apsw.Connection, sql: str, *values: Any) -> list[Row]:
