@@ -1,11 +1,12 @@
 """How well the library is searched, by itself: no chat, no files.
 
-    python -m bench.retrieval --data DIR [--cache DIR] [--sets NAME,…]
+    python -m bench.retrieval --data DIR [--cache DIR] [--sets NAME,…] [--sample N] [--only ranking,chats,half,floor]
 
-Prints nDCG@10 and Recall@10 of every set in DIR for keywords, vectors, their usual fusions and ours; the same for questions
-in another language than the documents, by kind of question, and over a library that is half embedded; how much of the
-evidence is in the first words where mecum cuts the chats; and how well "the library does not say" is told. Vectors are kept
-in the cache, so that only the first run takes long.
+Prints nDCG@10 and Recall@10 of every set in DIR for keywords, vectors, their usual fusions and ours, by kind of question,
+and for questions in another language than the documents (`ranking`); how much of the evidence is in the first words where
+mecum cuts the chats (`chats`); how well a library is searched that is half embedded (`half`); and how well "the library does
+not say" is told (`floor`). Vectors are kept in the cache, so that only the first run takes long; `--sample` takes so many
+questions of each set.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import argparse
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import numpy as np
@@ -25,7 +26,7 @@ from bench.retrieval_sets import ALL, Query, Set, across, as_cut, folders, load
 from bench.retrieval_vectors import Vectors
 from bench.retrieval_ways import WAYS, Metric, Ranked, evidence, ndcg, places, recall, ways
 from mecum.engine.embedder.local import LocalEmbedder
-from mecum.knowledge.search import Search
+from mecum.knowledge.search import Mode, Search
 
 CONTEXTS = (250, 500, 1000)  # words
 HALF = 0.5
@@ -34,36 +35,45 @@ Answers = list[tuple[Query, Ranked]]
 
 
 async def main() -> None:
-    """Run all of it."""
+    """Run what was asked for."""
     options = _options()
     options.cache.mkdir(parents=True, exist_ok=True)
     wanted = [one for one in folders(options.data) if not options.sets or one.name in options.sets.split(",")]
+    only = options.only.split(",")
     print(f"{machine()}\n", flush=True)
-    with tempfile.TemporaryDirectory(prefix="mecum-bench-") as folder:
-        async with _embedder(options.cache) as embedder:
-            vectors, home = Vectors(options.cache, embedder), Path(folder)
-            sets = [await load(one, home / one.name, vectors) for one in wanted]
-            chats = [await as_cut(one, home / f"{one.name}-cut", vectors) for one in wanted]
-            halves = [await load(one, home / f"{one.name}-half", vectors, share=HALF) for one in wanted]
-            foreign = _across(sets)
+    async with AsyncExitStack() as opened:
+        home = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="mecum-bench-")))
+        vectors = Vectors(options.cache, await opened.enter_async_context(_embedder(options.cache)))
+
+        async def loading(folder: Path, name: str, share: float = 1.0) -> Set:
+            one = await load(folder, home / name, vectors, share=share, sample=options.sample)
+            opened.push_async_callback(one.store.aclose)
+            return one
+
+        sets = [await loading(one, one.name) for one in wanted]
+        foreign = _across(sets)
+        if "ranking" in only:
             answers = {one.name: await _answers(one, vectors) for one in sets}
             _ranking("each set", answers)
             _kinds(answers)
             if foreign:
                 _ranking("another language", {one.name: await _answers(one, vectors) for one in foreign})
-            for chat in chats:
-                if chat is not None:
-                    _evidence(chat.name, await _answers(chat, vectors))
-            await _half(answers, halves, vectors)
+        for folder in wanted if "chats" in only else ():
+            if (chat := await as_cut(folder, home / f"{folder.name}-cut", vectors, sample=options.sample)) is not None:
+                opened.push_async_callback(chat.store.aclose)
+                _evidence(chat.name, await _answers(chat, vectors))
+        if "half" in only:
+            await _half(sets, [await loading(one, f"{one.name}-half", HALF) for one in wanted], vectors)
+        if "floor" in only:
             await report(sets, foreign, vectors)
-            for one in (*sets, *(chat for chat in chats if chat), *halves):
-                await one.store.aclose()
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench.retrieval")
     parser.add_argument("--data", type=Path, required=True, help="folder of the sets, in BEIR's form")
     parser.add_argument("--sets", default="", help="only these")
+    parser.add_argument("--sample", type=int, default=None, help="questions of each set; all, if it is not given")
+    parser.add_argument("--only", default="ranking,chats,half,floor")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "mecum-bench-retrieval")
     return parser.parse_args()
 
@@ -134,28 +144,33 @@ def _evidence(name: str, answers: Answers) -> None:
     print(table(["", *WAYS], rows), flush=True)
 
 
-async def _half(answers: Mapping[str, Answers], halves: Sequence[Set], vectors: Vectors) -> None:
+async def _half(sets: Sequence[Set], halves: Sequence[Set], vectors: Vectors) -> None:
     """Print how well documents are found whose vectors are there, and those whose are not, in one library."""
     rows = []
-    for one in halves:
-        search = Search(one.store, vectors)
-        await search.start()
-        paths = await _embedded(one)
+    for whole, half in zip(sets, halves, strict=True):
+        paths = await _embedded(half)
         for title, wanted in (("with vectors", True), ("without", False)):
             some = [
-                (query, ranked)
-                for query, ranked in answers[one.name]
+                query
+                for query in half.queries
                 if query.relevant and all((_path(document) in paths) is wanted for document in query.relevant)
             ]
             some = some[:: max(1, len(some) // SAMPLE)]
-            found = [(query, await search.rank(query.text, ALL, k=20)) for query, _ in some]
-            now = [ndcg(places([each.found for each in ranking.passages]), query) for query, ranking in found]
-            before = [_mean(some, way, ndcg) for way in ("ours without vectors", "ours")]
-            rows.append(
-                [f"{one.name}, {title} ({len(some)})", *(figure(each, 3) for each in (float(np.mean(now)), *before))]
-            )
+            values = [
+                await _mean_ndcg(one, some, vectors, mode)
+                for one, mode in ((half, "hybrid"), (whole, "keyword"), (whole, "hybrid"))
+            ]
+            rows.append([f"{half.name}, {title} ({len(some)})", *(figure(value, 3) for value in values)])
     print("## nDCG@10 of documents with and without vectors, half of a library being embedded\n")
     print(table(["set", "half embedded", "none", "all"], rows), flush=True)
+
+
+async def _mean_ndcg(one: Set, queries: Sequence[Query], vectors: Vectors, mode: Mode) -> float:
+    search = Search(one.store, vectors)
+    await search.start()
+    rankings = [(query, await search.rank(query.text, ALL, k=20, mode=mode)) for query in queries]
+    values = [ndcg(places([each.found for each in ranking.passages]), query) for query, ranking in rankings]
+    return float(np.mean(values)) if values else float("nan")
 
 
 async def _embedded(one: Set) -> set[str]:

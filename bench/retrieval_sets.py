@@ -59,8 +59,8 @@ def folders(data: Path) -> list[Path]:
     return sorted(one for one in data.iterdir() if all((one / name).is_file() for name in FILES))
 
 
-async def load(folder: Path, home: Path, vectors: Vectors, *, share: float = 1.0) -> Set:
-    """Index a set; of so many of its documents, by share, the vectors are there."""
+async def load(folder: Path, home: Path, vectors: Vectors, *, share: float = 1.0, sample: int | None = None) -> Set:
+    """Index a set; of so many of its documents, by share, the vectors are there. `sample`: only so many questions."""
     corpus = _read(folder / "corpus.jsonl")
     windows = sum(len(entry["text"]) for entry in corpus) > LONG * len(corpus)
     sessions: dict[str, list[Mapping[str, Any]]] = {}
@@ -69,10 +69,10 @@ async def load(folder: Path, home: Path, vectors: Vectors, *, share: float = 1.0
     documents = {
         path: [part for entry in entries for part in _passages(entry, windows=windows)] for path, entries in sessions.items()
     }
-    return await _set(folder, home, vectors, documents, share)
+    return await _set(folder, home, vectors, documents, share=share, sample=sample)
 
 
-async def as_cut(folder: Path, home: Path, vectors: Vectors) -> Set | None:
+async def as_cut(folder: Path, home: Path, vectors: Vectors, *, sample: int | None = None) -> Set | None:
     """Index a set of chats as mecum cuts them: a document for each chat. None: it has none."""
     chats: dict[str, list[Mapping[str, Any]]] = {}
     for entry in _read(folder / "corpus.jsonl"):
@@ -80,7 +80,7 @@ async def as_cut(folder: Path, home: Path, vectors: Vectors) -> Set | None:
             return None
         chats.setdefault(entry["_id"].partition(":")[0], []).append(entry)
     documents = {path: list(_cut(entries)) for path, entries in chats.items()}
-    return await _set(folder, home, vectors, documents, 1.0)
+    return await _set(folder, home, vectors, documents, share=1.0, sample=sample)
 
 
 def across(documents: Set, questions: Set) -> Set:
@@ -102,26 +102,38 @@ def _read(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
 
 
-async def _set(folder: Path, home: Path, vectors: Vectors, documents: Mapping[str, list[NewPassage]], share: float) -> Set:
+async def _set(
+    folder: Path,
+    home: Path,
+    vectors: Vectors,
+    documents: Mapping[str, list[NewPassage]],
+    *,
+    share: float,
+    sample: int | None,
+) -> Set:
     home.mkdir(parents=True)  # noqa: ASYNC240 -- a benchmark's own folder
     store = Sqlite(home)
     await store.start()
     await store.keywords.rebuild(VERSION, lambda text: text)
     await store.vectors.use(vectors.identity, vectors.dimension)
+    embedded: list[NewPassage] = []
     for number, (path, passages) in enumerate(documents.items()):
         digest = hashlib.sha256(path.encode()).hexdigest()
         document = await store.documents.put(NewDocument(OWNER, path, digest, "txt", collection=group(path)))
         await store.documents.index(document.id, digest, passages)
         if int(number * share) != int((number + 1) * share):
-            hashes = [one.hash for one in passages]
-            texts = [f"{one.context}\n{one.text}" if one.context else one.text for one in passages]
-            await store.vectors.stage(vectors.identity, hashes, await vectors.of("passage", texts))
-            await store.vectors.publish(vectors.identity, hashes)
+            embedded += passages
+    texts = [f"{one.context}\n{one.text}" if one.context else one.text for one in embedded]
+    hashes = [one.hash for one in embedded]
+    await store.vectors.stage(vectors.identity, hashes, await vectors.of("passage", texts))
+    await store.vectors.publish(vectors.identity)
     grades: dict[str, dict[str, int]] = {}
     for line in (folder / "qrels.tsv").read_text(encoding="utf-8").splitlines()[1:]:
         query, found, grade = line.split("\t")
         grades.setdefault(query, {})[found] = int(grade)
     queries, adversarial = (_queries(folder / f"queries{end}.jsonl", grades) for end in ("", "_adversarial"))
+    if sample is not None:
+        queries = queries[:: max(1, len(queries) // sample)][:sample]
     await vectors.of("query", [one.text for one in (*queries, *adversarial)])
     return Set(folder.name, store, queries, adversarial)
 
