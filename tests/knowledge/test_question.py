@@ -92,3 +92,31 @@ def test_a_long_text_is_searched_for_by_its_ends_too() -> None:
     assert endless[1:] == ("word", asks)
     assert parts("") == ("",)
     assert parts("\n" * 2 * LONG) == ("\n" * 2 * LONG,)
+
+
+def test_follow_ups_of_follow_ups_are_searched_with_what_they_all_follow() -> None:
+    first, second = "Who painted the ceiling of the Sistine Chapel?", "And when was that?"
+    assert in_context("And where?", [first, second], TOKENIZER) == f"{first}\n{second}\nAnd where?"
+    assert in_context(
+        "And where?", ["A much earlier question about boats and harbours", first, second], TOKENIZER
+    ).startswith(first)
+    assert in_context("And why?", [first, "And who?", second, "And where?"], TOKENIZER).count("\n") == 2
+
+
+def test_thanks_and_greetings_are_no_follow_up_and_nothing_follows_them() -> None:
+    before = ["Who painted the ceiling of the Sistine Chapel?"]
+    for text in (
+        "Thanks!",
+        "Thank you very much",
+        "Ok, great",
+        "Hello",
+        "Vielen Dank",
+        "Merci beaucoup",
+        "谢谢",
+        "你好",
+        "早上好",
+    ):
+        assert in_context(text, before, TOKENIZER) == text
+        assert in_context("And when?", [*before, text], TOKENIZER) == f"{before[0]}\nAnd when?"
+    assert in_context("Yes", before, TOKENIZER) == f"{before[0]}\nYes"
+    assert in_context("Why?", before, TOKENIZER) == f"{before[0]}\nWhy?"

@@ -53,6 +53,13 @@ _LITTLE: Final[Mapping[str, str]] = {  # case-folded, as the words are that are 
     "vietnamese": "và là của có không được trong cho một những các người với đã này khi nào ai gì",
 }
 
+_COURTESIES: Final = frozenset(
+    "thanks thank thx cheers hello hi hey bye goodbye ok okay great perfect nice cool wonderful morning evening good night "
+    "danke dankeschön vielen dank hallo tschüss servus super prima guten morgen abend merci beaucoup bonjour bonsoir salut "
+    "parfait gracias muchas hola adiós genial perfecto grazie ciao buongiorno perfetto obrigado obrigada olá bedankt dag "
+    "tack hej tak takk kiitos moi dziękuję cześć спасибо привет very much lot 谢 谢谢 你 好 您 你好 您好 再 见 再见 早 上 早上 上好".split()
+)
+
 
 def language_of(words: Iterable[str]) -> str | None:
     """Return the language of case-folded words, None where they tell nothing, or tell of two alike."""
@@ -79,3 +86,8 @@ def _table() -> Mapping[str, tuple[str, ...]]:
 def is_little(word: str) -> bool:
     """Whether a case-folded word is one of some language's little words."""
     return word in _table()
+
+
+def is_courtesy(word: str) -> bool:
+    """Whether a case-folded word thanks or greets, and asks nothing."""
+    return word in _COURTESIES

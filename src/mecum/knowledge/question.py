@@ -14,7 +14,7 @@ from typing import Final
 
 from mecum.knowledge.clues import asks_when
 from mecum.knowledge.dates import Named, named
-from mecum.knowledge.languages import is_little
+from mecum.knowledge.languages import is_courtesy, is_little
 from mecum.knowledge.tokens import Tokenizer
 
 POSTINGS: Final = 20_000  # passages, over all words, that a look-up may touch: some 15 ms of FTS5
@@ -25,6 +25,7 @@ LONG: Final = 400  # characters: hardly anybody asks in more
 ENDS: Final = 2_000  # characters, as many as the embedder reads, of the beginning and the end of a text that is longer
 _BLOCKS: Final = re.compile(r"\n\s*\n|\n")
 _SENTENCES: Final = re.compile(r"(?<=[.!?。！？؟])\s*")  # noqa: RUF001 -- of CJK and Arabic
+FOLLOWED: Final = 2  # earlier messages that a follow-up is searched with, at most
 ENOUGH: Final = 4  # words with a meaning that let a question stand for itself
 
 
@@ -97,14 +98,25 @@ def question(
 
 
 def in_context(text: str, before: Sequence[str], tokenizer: Tokenizer) -> str:
-    """Return what to search for: a follow-up such as "and when was that?" together with the question it follows.
+    """Return what to search for: a follow-up such as "and when was that?" together with the questions it follows.
 
-    `before` are the user's earlier messages, oldest first.
+    `before` are the user's earlier messages, oldest first. Whoever only says thanks asks nothing, here and there.
     """
-    meaningful = [forms for forms in tokenizer.alternatives(text) if not is_little(forms[0])]
-    if not before or sum(map(_words, meaningful)) >= ENOUGH:
-        return text
-    return f"{before[-1]}\n{text}"
+    chain = [text] if _says(text, tokenizer) is not None else []
+    for earlier in reversed(before):
+        if not chain or len(chain) > FOLLOWED or (_says(chain[0], tokenizer) or 0.0) >= ENOUGH:
+            break
+        if _says(earlier, tokenizer) is not None:
+            chain.insert(0, earlier)
+    return "\n".join(chain) or text
+
+
+def _says(text: str, tokenizer: Tokenizer) -> float | None:
+    """Return how many words with a meaning a text has, None where it is a courtesy and nothing else."""
+    words = tokenizer.alternatives(text)
+    if words and all(is_courtesy(forms[0]) or is_little(forms[0]) for forms in words):
+        return None if any(is_courtesy(forms[0]) for forms in words) else 0.0
+    return sum(_words(forms) for forms in words if not is_little(forms[0]))
 
 
 def _words(forms: tuple[str, ...]) -> float:
