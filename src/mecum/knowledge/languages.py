@@ -57,7 +57,8 @@ _COURTESIES: Final = frozenset(
     "thanks thank thx cheers hello hi hey bye goodbye ok okay great perfect nice cool wonderful morning evening good night "
     "danke dankeschön vielen dank hallo tschüss servus super prima guten morgen abend merci beaucoup bonjour bonsoir salut "
     "parfait gracias muchas hola adiós genial perfecto grazie ciao buongiorno perfetto obrigado obrigada olá bedankt dag "
-    "tack hej tak takk kiitos moi dziękuję cześć спасибо привет very much lot 谢 谢谢 你 好 您 你好 您好 再 见 再见 早 上 早上 上好".split()
+    "tack hej tak takk kiitos moi dziękuję cześć спасибо привет "
+    "very much lot 谢 谢谢 你 好 您 你好 您好 再 见 再见 早 上 早上 上好".split()
 )
 
 
