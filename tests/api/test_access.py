@@ -76,7 +76,7 @@ def test_without_a_good_key_nothing_answers(known: People, routes: list[tuple[st
             tells(answer, *words)
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/static/index.js", "/static/style.css", "/livez", "/readyz"])
+@pytest.mark.parametrize("path", ["/", "/docs", "/static/app.js", "/static/styles/base.css", "/livez", "/readyz"])
 def test_the_page_and_the_state_are_open(known: People, path: str) -> None:
     for who in (None, WRONG, "revoked", ANN):
         assert known.ask(who, "GET", path).status == 200
@@ -275,6 +275,7 @@ def test_lists_and_searches_are_ones_own(known: People, anns: dict[str, str]) ->
         ("GET", "/api/documents", None),
         ("GET", "/api/documents/list", None),
         ("GET", "/api/documents/counts", None),
+        ("GET", "/api/documents/facets", None),
         ("GET", "/api/kernel2/roles", None),
         ("POST", "/api/knowledge/search", {"query": "serviced in May"}),
         ("POST", "/api/knowledge/search", {"query": "serviced in May", "mode": "vector", "min_score": 0}),

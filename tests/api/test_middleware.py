@@ -266,7 +266,7 @@ def test_who_sends_no_origin_sees_no_difference(listed: Running) -> None:
         ("POST", KERNEL2, HI.replace(b"hi", b"!refuse 500"), {"Content-Type": "application/json"}),
         ("GET", "/livez", None, {"Origin": "null"}),
         ("GET", "/nowhere", None, {}),
-        ("GET", "/static/style.css", None, {}),
+        ("GET", "/static/styles/base.css", None, {}),
     ],
 )
 def test_id_and_security_headers(

@@ -18,6 +18,7 @@ EXPECTED = {
     },
     "documents": {
         *("/api/documents", "/api/documents/list", "/api/documents/events", "/api/documents/counts"),
+        "/api/documents/facets",
         *("/api/documents/{document_id}", "/api/documents/{document_id}/passages", "/api/documents/{document_id}/file"),
         *("/api/knowledge/search", "/api/memories/file", "/api/memories/file/{filename}"),
     },
@@ -39,7 +40,7 @@ def test_every_route_has_its_row(shared: Running) -> None:
     [
         ("/", "nothing"),
         ("/docs", "nothing"),
-        ("/static/index.js", "nothing"),
+        ("/static/app.js", "nothing"),
         ("/static/../api/keys", "nothing"),  # the files' own route sees it so too, and has no such file
         ("/openapi.json", "any key"),
         ("/v1/responses", "chat"),

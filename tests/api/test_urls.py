@@ -51,7 +51,7 @@ def test_chat_routes_take_post_only(server: Running, method: str) -> None:
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"])
 def test_other_routes_take_get_only(server: Running, method: str) -> None:
-    for path in (*GETS, "/static/style.css"):
+    for path in (*GETS, "/static/styles/base.css"):
         answer = request(server.url, method, path)
         has_both_shapes(answer, 405)
         assert "GET" in answer.headers["allow"]

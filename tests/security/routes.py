@@ -16,7 +16,7 @@ Json = dict[str, Any]
 HIDDEN: Final = (
     ("GET", "/"),
     ("GET", "/docs"),
-    ("GET", "/static/index.js"),
+    ("GET", "/static/app.js"),
     ("GET", "/openapi.json"),
     ("POST", "/v1/responses"),
     ("POST", "/v1/completions"),

@@ -123,7 +123,7 @@ def test_every_route_that_sends_bytes_sends_them_to_the_disk(known: People, rout
             assert answer.headers["cache-control"] == "no-store"
         else:
             kind = answer.headers["content-type"].partition(";")[0]
-            assert kind == JSON or route.path in ("/", "/docs", "/static/index.js"), (route, kind)
+            assert kind == JSON or route.path in ("/", "/docs", "/static/app.js"), (route, kind)
 
 
 def test_a_request_is_what_its_header_says_and_no_more(known: People) -> None:

@@ -119,7 +119,7 @@ HEADS: Final = {  # as large as a head may be
     "parameters": _odd(path="/api/documents?" + "kind=a&" * 30_000),
     "a long path": _odd(path="/v1/models/" + "a/" * 100_000),
     "cookies": _odd(("Cookie", "a=b;" * 50_000)),
-    "ranges": _odd(("Range", "bytes=" + ",".join(f"{n}-" for n in range(30_000))), path="/static/index.js"),
+    "ranges": _odd(("Range", "bytes=" + ",".join(f"{n}-" for n in range(30_000))), path="/static/app.js"),
     "tags": _odd(("If-None-Match", ",".join(['"x"'] * 40_000)), path="/"),
     "parameters of a type": _odd(("Content-Type", "multipart/form-data; " + "a=b;" * 50_000), method="POST"),
     "quotes of a boundary": _odd(("Content-Type", 'multipart/form-data; boundary="' + '\\"' * 90_000), method="POST"),

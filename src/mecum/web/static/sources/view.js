@@ -1,24 +1,20 @@
 // The page behind a source's link, #/d/{document}/{passage}: the passage in its document. All text is text nodes.
-import { Failure, download, get, make } from "./api.js";
+import { Failure, download, get } from "../api.js";
+import { h as make } from "../dom.js";
 
 const AROUND = 7; // passages at first, the cited one in the middle
 const MORE = 10;
-const element = (id) => document.getElementById(id);
 let opened = 0; // counts up: an answer for an earlier link is dropped
 
-/** Returns [document id, passage id or ""] if a fragment names them. */
-export function parse(fragment) {
-  const parts = /^#\/d\/([^/]+)(?:\/([^/]+))?$/.exec(fragment);
-  try {
-    return parts && [decodeURIComponent(parts[1]), decodeURIComponent(parts[2] ?? "")];
-  } catch {
-    return null; // not percent-encoding
-  }
+/** @param {HTMLElement} container @param {import("../app.js").Context} context */
+export function mount(container, { route, t }) {
+  const view = make("article", { id: "document" });
+  container.replaceChildren(make("div", { class: "page" }, make("h1", {}, t("view.passage")), view));
+  open(view, route.document ?? "", route.passage ?? "");
 }
 
-export async function open(documentId, passageId) {
+async function open(view, documentId, passageId) {
   const mine = ++opened;
-  const view = element("document");
   view.replaceChildren(make("p", {}, "Looking …"));
   const path = `/api/documents/${encodeURIComponent(documentId)}`;
   try {
@@ -60,7 +56,7 @@ function about(found, path) {
   const failure = found.error ? [make("p", { role: "alert" }, found.error.message)] : [];
   return [
     make("h2", {}, found.title || found.path),
-    make("p", { className: "path" }, found.path),
+    make("p", { class: "path" }, found.path),
     make("p", {}, facts.filter(Boolean).join(" · ")),
     make("p", {}, file),
     ...failure,
@@ -68,14 +64,15 @@ function about(found, path) {
 }
 
 function place(passage) {
-  const { page, sheet, heading } = passage.place;
+  const { page, last_page: last, sheet, heading } = passage.place;
+  const pages = last ? `pages ${page}-${last}` : page && `page ${page}`;
   const section = heading && !passage.text.startsWith(heading) && `§ ${heading}`; // many a text begins with its heading
-  return [page && `page ${page}`, sheet && `sheet ${sheet}`, section].filter(Boolean).join(", ");
+  return [pages, sheet && `sheet ${sheet}`, section].filter(Boolean).join(", ");
 }
 
 function shown(passage, cited) {
   const text = make("p", {}, passage.text);
-  const block = make("section", { className: passage.id === cited ? "cited" : "" }, make("small", {}, place(passage)), text);
+  const block = make("section", { class: passage.id === cited ? "cited" : "" }, make("small", {}, place(passage)), text);
   if (passage.id === cited) block.setAttribute("aria-current", "true");
   return block;
 }

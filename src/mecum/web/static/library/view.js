@@ -1,5 +1,6 @@
 // "Your documents" on the start page: how many there are, and files that are added here, each with its progress and state.
-import { Failure, call, events, get, headers, make } from "./api.js";
+import { Failure, call, events, get, headers } from "../api.js";
+import { h as make } from "../dom.js";
 
 const PATH = "/api/documents";
 const STATES = {
@@ -15,7 +16,7 @@ const rows = new Map(); // of the files added here, by the document's id
 let asked = false;
 
 /** Shows how far the library is, and follows what happens to it for as long as the page is open. */
-export async function follow() {
+async function follow() {
   for (;;) {
     try {
       for await (const event of events(await call(`${PATH}/events`))) {
@@ -28,6 +29,7 @@ export async function follow() {
         return;
       }
     }
+    if (!element("library")) return;
     await new Promise((resolve) => setTimeout(resolve, 3000));
   }
 }
@@ -44,7 +46,7 @@ function changed(event) {
 }
 
 function show(counts) {
-  if (!counts) return;
+  if (!counts || !element("library")) return;
   const { documents, embedder } = counts;
   const total = Object.values(documents).reduce((sum, number) => sum + number, 0);
   const waiting = documents.queued + documents.processing;
@@ -106,9 +108,17 @@ function refused(row, message) {
   row.line.className = "failed";
 }
 
-element("upload").addEventListener("submit", async (event) => {
-  event.preventDefault();
-  const files = [...element("files").files];
-  element("upload").reset();
-  for (const file of files) await send(file); // one after the other: each shows its own progress
-});
+/** @param {HTMLElement} container @param {import("../app.js").Context} context */
+export function mount(container, { t }) {
+  const files = make("input", { id: "files", type: "file", multiple: true, required: true });
+  const form = make("form", { id: "upload" }, make("label", { for: "files" }, "Add files"), files, make("button", { class: "button" }, "Add"));
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const chosen = [...files.files];
+    form.reset();
+    for (const file of chosen) await send(file); // one after the other: each shows its own progress
+  });
+  const facts = make("p", {}, make("span", { id: "library", role: "status" }), " ", make("span", { id: "embedder" }));
+  container.replaceChildren(make("div", { class: "page" }, make("h1", {}, t("view.library")), facts, form, make("ul", { id: "added", "aria-live": "polite" })));
+  follow();
+}

@@ -1,0 +1,31 @@
+import { storeKey } from "../api.js";
+import { h } from "../dom.js";
+import { t } from "../strings/index.js";
+import { openDialog } from "./dialog.js";
+
+let open = false;
+
+/** Asks for the key of a server that wants one, whenever it says so. @param {() => void} given called once there is one */
+export function askForKey(given) {
+  document.addEventListener("mecum:key", () => {
+    if (open) return;
+    open = true;
+    const input = h("input", { id: "secret", name: "key", type: "password", autocomplete: "off", required: true, autofocus: true, "aria-describedby": "secret-hint" });
+    const form = h(
+      "form",
+      { id: "key", class: "stack", onsubmit: use },
+      h("label", { for: "secret" }, t("key.label")),
+      input,
+      h("p", { id: "secret-hint", class: "hint" }, t("key.hint")),
+      h("div", { class: "actions" }, h("button", { class: "button primary" }, t("key.use"))),
+    );
+    const close = openDialog({ title: t("key.title"), content: [form], closed: () => (open = false) });
+    /** @param {Event} event */
+    function use(event) {
+      event.preventDefault();
+      storeKey(input.value.trim());
+      close();
+      given();
+    }
+  });
+}
