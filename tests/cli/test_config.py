@@ -40,3 +40,20 @@ def test_json_is_for_programs(tmp_path, capsys):
     assert shown["settings"]["server.allowed_hosts"]["value"] == ["a.example", "b.example"]
     assert shown["settings"]["engine.model"] == {"value": None, "origin": "default"}
     assert SECRET not in out
+
+
+def test_what_is_set_for_one_model_is_shown_with_its_origin(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("MECUM_ENGINE_THREADS", "1")
+    template = "'''{% for m in messages %}\n{{ m.content }}{% endfor %}'''"
+    table = f"[models.'Qwen3-4B']\naliases = ['a', 'b']\nthreads = 2\ntemperature = 0.7\nchat_template = {template}\n"
+    (tmp_path / "mecum.toml").write_text(table)
+    show_config({"home": tmp_path}, None, as_json=False)
+    lines = [line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if line.startswith("models.")]
+    assert {name.removeprefix('models."qwen3-4b".'): rest.split("  ")[0] for name, rest in lines} == {
+        "aliases": "a, b",
+        "threads": "-",
+        "temperature": "0.7",
+        "chat_template": f"{{% for m in messages %}}… mecum.toml ({tmp_path})",
+    }
+    (threads,) = [rest for name, rest in lines if name.endswith("threads")]
+    assert threads.endswith("default, because MECUM_ENGINE_THREADS sets it aside")

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from mecum.app.build import App
 from mecum.app.home import install_secret
 from mecum.settings import names
+from mecum.settings.models import shown
 from mecum.settings.schema import Settings
 
 
@@ -23,7 +24,8 @@ async def note(app: App) -> None:
 
 
 def _values(settings: Settings) -> dict[str, str]:
-    return {name: _text(settings, name) for name in names.table() if name != "home"}
+    one_by_one = {name: _text(settings, name) for name in names.table() if name != "home"}
+    return one_by_one | {names.MODELS: repr(shown(settings))}
 
 
 def _text(settings: Settings, name: str) -> str:

@@ -27,8 +27,9 @@ from mecum.engine.plan import OVERHEAD, make_plan, token_bytes
 from mecum.engine.process import environment
 from mecum.engine.upstream import Upstream
 from mecum.errors import EngineStartError, MecumError
-from mecum.settings.load import show
+from mecum.settings.models import engine_for
 from mecum.settings.schema import EngineSettings, Settings
+from mecum.settings.wording import show
 
 _IMPORT = 60  # seconds for a child to load llama.cpp's libraries from a slow disk
 _REACH = 15  # seconds for a server elsewhere
@@ -68,7 +69,7 @@ def _model(settings: Settings, running: Running | None) -> Iterator[Finding]:
     if running:
         yield Finding("memory", "ok", "the running server has what it needs")
     else:
-        yield _memory(header, weights, settings.engine)
+        yield _memory(header, weights, engine_for(settings, models.name_of(header)))
 
 
 def _memory(header: Header, weights: int, settings: EngineSettings) -> Finding:

@@ -14,7 +14,12 @@ from rich.table import Table
 from rich.text import Text
 
 from mecum.cli.terminal import say
-from mecum.settings.load import Loaded, load, show
+from mecum.settings import names
+from mecum.settings.load import Loaded, load
+from mecum.settings.models import shown
+from mecum.settings.wording import show
+
+LONGEST = 200  # characters of a value in a table; only templates have more
 
 
 def show_config(flags: Mapping[str, Any], config: Path | None, *, as_json: bool) -> None:
@@ -33,9 +38,10 @@ def show_config(flags: Mapping[str, Any], config: Path | None, *, as_json: bool)
 
 def _values(loaded: Loaded) -> dict[str, Any]:
     """Return each value by dotted name, as JSON has it; a set secret is asterisks."""
-    tree = loaded.settings.model_dump(mode="json")
+    tree = loaded.settings.model_dump(mode="json", exclude={names.MODELS})
     sections = {name: value if isinstance(value, dict) else {"": value} for name, value in tree.items()}
     flat = {f"{section}.{key}".rstrip("."): value for section, keys in sections.items() for key, value in keys.items()}
+    flat |= shown(loaded.settings)
     return {name: show(value) if isinstance(value, str) else value for name, value in flat.items()}
 
 
@@ -46,7 +52,12 @@ def _text(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, list):
         return ", ".join(value)
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else _one_line(str(value))
+
+
+def _one_line(text: str) -> str:
+    first, *more = text.splitlines() or [""]
+    return f"{first[:LONGEST]}…" if more or len(first) > LONGEST else first
 
 
 def _table(loaded: Loaded, values: Mapping[str, Any]) -> None:

@@ -21,9 +21,10 @@ from mecum.engine.machine import Machine
 from mecum.models.catalogue import entries, recommend
 from mecum.models.fit import read_speed
 from mecum.observe.log import configure
-from mecum.settings.load import load, show
+from mecum.settings.load import load
 from mecum.settings.reach import this_machine_only
 from mecum.settings.schema import Settings
+from mecum.settings.wording import show
 
 _STARTER = "The starter model is small: good to see that all works, weak in its answers. A better one for this machine: "
 

@@ -30,7 +30,9 @@ from mecum.models.fit import Fit, fit, read_speed, tokens_per_second
 from mecum.models.pull import drop, unfinished
 from mecum.models.shelf import Installed, Shelf
 from mecum.models.source import STARTER
-from mecum.settings.load import CHOSEN, Loaded, load, show
+from mecum.settings.load import CHOSEN, Loaded, load
+from mecum.settings.models import engine_for
+from mecum.settings.wording import show
 from mecum.types import Json
 
 PATIENCE = 30.0  # seconds for another command that works on the data directory
@@ -187,7 +189,7 @@ def _default_file(loaded: Loaded) -> Path | None:
 def _fit(model: Installed, loaded: Loaded, machine: Machine) -> Fit | None:
     if model.facts is None:
         return None
-    return fit(model.facts, model.file, model.size, loaded.settings.engine, machine)
+    return fit(model.facts, model.file, model.size, engine_for(loaded.settings, model.name), machine)
 
 
 def _speed(model: Installed, machine: Machine, memory: float) -> float | None:

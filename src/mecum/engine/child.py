@@ -18,6 +18,7 @@ from mecum.engine.machine import Machine
 from mecum.engine.plan import Plan, make_plan
 from mecum.engine.process import Process
 from mecum.errors import EngineDown, InvalidRequest, MecumError
+from mecum.settings.models import engine_for
 from mecum.settings.schema import Settings
 from mecum.types import Json
 
@@ -43,10 +44,11 @@ def look(settings: Settings, version: str, machine: Machine | None = None) -> Se
     files = models.parts(path)
     header, *_ = [gguf.read(file) for file in files]  # each: llama.cpp opens all parts of a model by itself
     weights = sum(file.stat().st_size for file in files)
-    plan = make_plan(header, weights, settings.engine, machine or Machine.here())
+    name = models.name_of(header)
+    plan = make_plan(header, weights, engine_for(settings, name), machine or Machine.here())
     hashed = identity.Hashes(settings.home / "cache").known(files) or identity.quick_hash(files)
     model = Model(
-        name=models.name_of(header),
+        name=name,
         fingerprint=identity.fingerprint(version, hashed, plan),
         context=plan.context,
         slots=plan.slots,

@@ -40,6 +40,33 @@ model = "/models/Qwen3-4B-Instruct-Q4_K_M.gguf"
 ```
 """
 
+_MODELS = """
+## [models."NAME"]
+What holds for one model: a table for each, in the file only. NAME is the name that `mecum models` shows, in quotes, because
+it has dots; case does not matter.
+
+```toml
+[models."qwen2.5-7b-instruct"]
+aliases = ["gpt-4o-mini", "small"]
+context = 16384
+temperature = 0.7
+top_p = 0.8
+```
+
+- What the command line or the environment says of the engine (`--context`, `MECUM_ENGINE_THREADS`) holds for every model,
+  and sets these aside.
+- An alias may stand wherever a request, or a role, names a model. Two models cannot have the same one, nor one that is
+  another model's name; a model that is installed under the name of an alias wins over it. `mecum` and `starter` are taken.
+- A table for a model that is not installed has no effect; `mecum doctor` says so.
+- `chat_template` is read as the template itself if `{{` or `{%` is in it, else as a file: a relative path begins where
+  `mecum.toml` is. What the template can express (a system role, tools) is tried when the model loads.
+- Sampling: what the request says comes first, then (for the temperature) its role, then these, then what the model file
+  recommends (`general.sampling.…`), then the route's default.
+
+| setting | must be | meaning |
+|---|---|---|
+"""
+
 
 def markdown() -> str:
     """Return the page."""
@@ -51,12 +78,21 @@ def markdown() -> str:
             about = (field.annotation.__doc__ or "").strip() if field.annotation else ""
             parts += [f"\n## [{section}]\n{about}\n\n| setting | default | must be | meaning |\n|---|---|---|---|\n"]
             parts += [_row(one) for one in rows]
+        if section == names.MODELS:
+            parts += [
+                _MODELS,
+                *(f"| `{one.name}` | {one.allowed} | {one.description} |\n" for one in names.of_a_model().values()),
+            ]
     return "".join(parts)
 
 
 def _row(one: Setting) -> str:
     flag = f"<br>`{one.flag}`" if one.flag else ""
     return f"| `{one.name}`{flag} | {_default(one.default)} | {one.allowed} | {one.description} |\n"
+
+
+def _row_of_a_model(one: Setting) -> str:
+    return f"| `{one.name}` | {one.allowed} | {one.description} |\n"
 
 
 def _default(value: object) -> str:

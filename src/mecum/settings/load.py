@@ -7,11 +7,9 @@ value of a secret appears in no message (`tests/settings/test_load.py`).
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,8 +18,10 @@ from pydantic import ValidationError
 
 from mecum.errors import SettingsError
 from mecum.settings import names
+from mecum.settings.models import model_tables, of_models
 from mecum.settings.names import Setting
 from mecum.settings.schema import Settings
+from mecum.settings.wording import unknown, wrong
 from mecum.types import Json
 
 CHOSEN: Final = Path("models", "default")  # in the data directory: the name of a file beside it
@@ -65,18 +65,18 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], *, config: Path |
     home = given.get("home") or _Given(_platform_home(), _DEFAULT, "home", "default")
     given["home"] = replace(home, value=_absolute(home.value, home.label))
     file = _file(config, environ, given["home"].value)
-    given = _from_choice(given["home"].value) | (_from_file(file, known) if file else {}) | given
+    content = _parsed(file) if file else {}
+    tables = model_tables(content.pop(names.MODELS, {}), file) if file else {}
+    given = _from_choice(given["home"].value) | (_from_file(file, content, known) if file else {}) | given
     origins = dict.fromkeys(known, "default") | {name: one.origin for name, one in given.items()}
     settings = _validated(given, known)
     for name, winner in _set_aside(settings, given).items():
         del given[name]
         origins[name] = f"default, because {winner} sets it aside"
-    return Loaded(_validated(given, known), origins, file)
-
-
-def show(value: object) -> str:
-    """Return a setting's value for people, with the password taken out of an address."""
-    return re.sub(r"//[^/@\s]*@", "//***@", str(value))
+    stronger = {name.removeprefix("engine."): one.label for name, one in given.items() if one.rank > _FILE}
+    models, theirs = of_models(tables, file, stronger) if file else ({}, {})
+    settings = _validated(given, known).model_copy(update={names.MODELS: models})
+    return Loaded(settings, origins | theirs, file)
 
 
 def _from_flags(flags: Mapping[str, Any], known: Mapping[str, Setting]) -> dict[str, _Given]:
@@ -94,7 +94,7 @@ def _from_environ(environ: Mapping[str, str], known: Mapping[str, Setting]) -> d
         if not env.startswith(names.ENV_PREFIX) or env in names.ENV_OTHERS:
             continue
         if env not in by_env:
-            raise SettingsError(_unknown(env, [*by_env, names.ENV_CONFIG]))
+            raise SettingsError(unknown(env, [*by_env, names.ENV_CONFIG]))
         setting = by_env[env]
         if text.strip():
             value: Any = _split(text) if setting.schema["type"] == "array" else text.strip()
@@ -144,17 +144,17 @@ def _from_choice(home: Path) -> dict[str, _Given]:
     return {"engine.model": _Given(value, _CHOICE, f"the default model ({file})", f"{CHOSEN.as_posix()} ({home})")}
 
 
-def _from_file(path: Path, known: Mapping[str, Setting]) -> dict[str, _Given]:
+def _from_file(path: Path, content: Json, known: Mapping[str, Setting]) -> dict[str, _Given]:
     given: dict[str, _Given] = {}
-    for name, value in _flat(_parsed(path), path).items():
+    for name, value in _flat(content, path).items():
         label = f"{name} in {path}"
         if name == "home":
             raise SettingsError(f"{label} has no effect, because the file is found by it. Set MECUM_HOME or --home.")
         if name not in known:
-            raise SettingsError(_unknown(label, [key for key in known if key != "home"], name))
+            raise SettingsError(unknown(label, [key for key in known if key != "home"], name))
         given[name] = _Given(value, _FILE, label, f"{path.name} ({path.parent})")
         if isinstance(value, bool) and known[name].schema["type"] != "boolean":
-            raise SettingsError(_wrong(known[name], given[name]))  # pydantic would take true for 1
+            raise SettingsError(wrong(known[name], label, value))  # pydantic would take true for 1
     return given
 
 
@@ -179,21 +179,9 @@ def _flat(content: Json, path: Path) -> Json:
             flat[key] = value
             continue
         if key not in Settings.model_fields or key == "home":
-            raise SettingsError(_unknown(f"[{key}] in {path}", [k for k in Settings.model_fields if k != "home"], key))
+            raise SettingsError(unknown(f"[{key}] in {path}", [k for k in Settings.model_fields if k != "home"], key))
         flat |= {f"{key}.{name}": inner for name, inner in value.items()}
     return flat
-
-
-def _unknown(label: str, known: Iterable[str], name: str | None = None) -> str:
-    """Return the sentence for an unknown name, with the nearest known one: by the whole name, else by its last part."""
-    wanted = name or label
-    candidates = list(known)
-    near = get_close_matches(wanted, candidates, n=1)
-    if not near:
-        by_last = {candidate.rpartition(".")[2]: candidate for candidate in candidates}
-        near = [by_last[last] for last in get_close_matches(wanted.rpartition(".")[2], by_last, n=1)]
-    hint = f" Did you mean {near[0]}?" if near else " Remove it; `mecum config` then lists every setting."
-    return f"{label} is not a setting of mecum.{hint}"
 
 
 def _validated(given: Mapping[str, _Given], known: Mapping[str, Setting]) -> Settings:
@@ -204,13 +192,9 @@ def _validated(given: Mapping[str, _Given], known: Mapping[str, Setting]) -> Set
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
-        wrong = dict.fromkeys(".".join(str(part) for part in detail["loc"][:2]) for detail in error.errors())
-        raise SettingsError("\n".join(_wrong(known[name], given[name]) for name in wrong)) from None
-
-
-def _wrong(setting: Setting, given: _Given) -> str:
-    value = "" if setting.secret else f" is {show(repr(given.value))[:100]}, but"
-    return f"{given.label}{value} must be {setting.allowed}."
+        found = dict.fromkeys(".".join(str(part) for part in detail["loc"][:2]) for detail in error.errors())
+        lines = [wrong(known[name], given[name].label, given[name].value) for name in found]
+        raise SettingsError("\n".join(lines)) from None
 
 
 def _set_aside(settings: Settings, given: Mapping[str, _Given]) -> dict[str, str]:

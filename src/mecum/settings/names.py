@@ -1,7 +1,8 @@
 """What each setting is called, and what it may be, in words: one table, made from the schema.
 
 The loader's messages, `mecum config` and `docs/settings.md` all read this table, so they cannot disagree. A setting
-without a section (`home`) has no name in the file: the file itself is found by it.
+without a section (`home`) has no name in the file: the file itself is found by it. What is set for one model is in the file
+alone, and a table of its own (`of_a_model`).
 """
 
 from __future__ import annotations
@@ -13,9 +14,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from mecum.settings.schema import Settings
+from mecum.settings.schema import ModelSettings, Settings
 from mecum.types import Json
 
+MODELS = "models"  # the section of the tables, one for each model
 ENV_PREFIX = "MECUM_"
 ENV_CONFIG = "MECUM_CONFIG"
 ENV_OTHERS = frozenset({ENV_CONFIG, "MECUM_SOAK"})  # not settings, yet ours: the file to read, and the tests' long form
@@ -75,12 +77,24 @@ def table() -> dict[str, Setting]:
     return {setting.name: setting for setting in _settings(Settings, "")}
 
 
+def of_a_model() -> dict[str, Setting]:
+    """Return what can be set for one model, by its name in the model's table."""
+    return {setting.name: setting for setting in _settings(ModelSettings, "")}
+
+
+def model_setting(model: str, name: str) -> str:
+    """Return what a setting of one model is called: `models."qwen3-4b".context`, as the file may have it."""
+    return f'{MODELS}."{model}".{name}'
+
+
 def _settings(model: type[BaseModel], prefix: str) -> list[Setting]:
     properties = model.model_json_schema()["properties"]
     found: list[Setting] = []
     for key, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             found += _settings(field.annotation, f"{key}.")
+            continue
+        if key == MODELS:
             continue
         name = prefix + key
         default = None if field.is_required() else field.default

@@ -6,6 +6,7 @@ command line has it, a flag. Times are seconds, sizes are bytes unless the name 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +14,12 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+Slots = Annotated[int, Field(ge=1, le=256)]
+Context = Annotated[int, Field(ge=256)]
+Threads = Annotated[int, Field(ge=1, le=512)]
+GpuLayers = Annotated[int, Field(ge=-1)]
+Batch = Annotated[int, Field(ge=32, le=4096)]
+Alias = Annotated[str, Field(pattern=r"^[^\s\x00-\x1f\x7f]{1,128}$")]
 Address = Annotated[
     str,
     Field(
@@ -59,19 +66,13 @@ class EngineSettings(_Section):
     upstream_model: str | None = Field(None, description="which of base_url's models is the default; else its first")
     binary: Path | None = Field(None, description="a llama-server program to run instead of the built-in llama.cpp")
     scripted: bool = Field(default=False, description="a deterministic engine without a model, for tests and demos")
-    slots: Annotated[int, Field(ge=1, le=256)] | None = Field(
-        None, description="requests worked on at once; else by memory, at most 4"
-    )
-    context: Annotated[int, Field(ge=256)] | None = Field(
+    slots: Slots | None = Field(None, description="requests worked on at once; else by memory, at most 4")
+    context: Context | None = Field(
         None, description="tokens that one request may use; else the model's own, if memory allows"
     )
-    threads: Annotated[int, Field(ge=1, le=512)] | None = Field(
-        None, description="threads that compute; else the physical cores"
-    )
-    gpu_layers: Annotated[int, Field(ge=-1)] = Field(
-        -1, description="layers put on a GPU, where there is one; -1 means all that fit"
-    )
-    batch: Annotated[int, Field(ge=32, le=4096)] = Field(
+    threads: Threads | None = Field(None, description="threads that compute; else the physical cores")
+    gpu_layers: GpuLayers = Field(-1, description="layers put on a GPU, where there is one; -1 means all that fit")
+    batch: Batch = Field(
         128, description="prompt tokens computed in one go; more is not faster here, and stalls other streams"
     )
     concurrency: Annotated[int, Field(ge=1, le=4096)] = Field(32, description="requests sent to base_url at once")
@@ -82,6 +83,31 @@ class EngineSettings(_Section):
         None,
         description="an engine silent for this long at work is taken for stuck; else 60, with base_url 300",
     )
+
+
+class ModelSettings(_Section):
+    """What holds for one model. Fields that `EngineSettings` has too take their place (`settings.models.engine_for`)."""
+
+    aliases: Annotated[tuple[Alias, ...], Field(json_schema_extra={"allowed": "a list of names without spaces"})] = Field(
+        (), description="further names that requests may call it by"
+    )
+    context: Context | None = Field(None, description="in place of `engine.context`")
+    slots: Slots | None = Field(None, description="in place of `engine.slots`")
+    threads: Threads | None = Field(None, description="in place of `engine.threads`")
+    gpu_layers: GpuLayers | None = Field(None, description="in place of `engine.gpu_layers`")
+    batch: Batch | None = Field(None, description="in place of `engine.batch`")
+    chat_template: str | None = Field(
+        None, description="a Jinja template, or the file that holds it, in place of the one in the model file"
+    )
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(
+        None, description="where neither the request nor its role says one; not on `/api/kernel2/chat`, whose own is 0.1"
+    )
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = Field(None, description="where the request says none")
+    top_k: Annotated[int, Field(ge=0, le=100_000)] | None = Field(None, description="where the request says none")
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = Field(None, description="where the request says none")
+    repeat_penalty: Annotated[float, Field(gt=0, le=2)] | None = Field(None, description="where the request says none")
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = Field(None, description="where the request says none")
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = Field(None, description="where the request says none")
 
 
 class LibrarySettings(_Section):
@@ -108,5 +134,6 @@ class Settings(_Section):
     home: Path = Field(description="data directory; MECUM_HOME, else the platform's own")
     server: ServerSettings = ServerSettings()
     engine: EngineSettings = EngineSettings()
+    models: Mapping[str, ModelSettings] = Field({}, description="by the model's name in lower case")
     library: LibrarySettings = LibrarySettings()
     log: LogSettings = LogSettings()
