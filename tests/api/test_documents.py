@@ -82,6 +82,12 @@ def test_counts(library: Whole) -> None:
     }
 
 
+def test_facets(library: Whole) -> None:
+    texts(library, {"path": "a.md", "text": NOTE}, {"path": "b.txt", "text": NOTE, "collection": "garden"})
+    found = data(call(library, "GET", f"{DOCUMENTS}/facets"))
+    assert found == {"collections": {"default": 1, "garden": 1}, "kinds": {"markdown": 1, "text": 1}}
+
+
 # ---- one document
 
 

@@ -68,7 +68,10 @@ def test_every_route_is_there(document: Json) -> None:
         ("/api/kernel2/health", "get"),
         *((DOCUMENTS, method) for method in ("post", "get", "delete")),
         *((f"{DOCUMENTS}/{{document_id}}", method) for method in ("get", "patch", "delete")),
-        *((f"{DOCUMENTS}/{rest}", "get") for rest in ("events", "counts", "{document_id}/passages", "{document_id}/file")),
+        *(
+            (f"{DOCUMENTS}/{rest}", "get")
+            for rest in ("events", "counts", "facets", "{document_id}/passages", "{document_id}/file")
+        ),
         ("/api/knowledge/search", "post"),
         ("/api/backup", "get"),
         ("/api/verify", "get"),
@@ -99,6 +102,7 @@ def test_library_answers_fit(library: Whole, document: Json) -> None:
         ("DocumentAnswer", "PATCH", one, b'{"path": "d.md"}'),
         ("PassagePage", "GET", f"{one}/passages", None),
         ("LibraryCountsAnswer", "GET", f"{DOCUMENTS}/counts", None),
+        ("LibraryFacetsAnswer", "GET", f"{DOCUMENTS}/facets", None),
         ("SearchAnswer", "POST", "/api/knowledge/search", search),
         ("EmbeddingList", "POST", "/v1/embeddings", b'{"input": ["a", "b"]}'),
         ("EmbeddingList", "POST", "/v1/embeddings", b'{"input": "a", "encoding_format": "base64"}'),

@@ -9,7 +9,7 @@ from tests.store.library import ALL, OWNER, add, embed, new, passages, sha, text
 
 from mecum.errors import InvalidRequest
 from mecum.store.sqlite import Sqlite
-from mecum.store.values import Failure, Filter, NewPassage
+from mecum.store.values import Facets, Failure, Filter, NewPassage
 
 
 async def test_a_new_document_is_queued_and_has_an_id_nobody_guesses(store: Sqlite) -> None:
@@ -128,12 +128,20 @@ async def test_everything_by_id_is_somebodys_own(store: Sqlite) -> None:
     assert await store.documents.delete(stranger, [document.id]) == 0
     assert (await store.documents.list(theirs)).total == 0
     assert (await store.documents.counts(stranger)).documents == {}
+    assert await store.documents.facets(stranger) == Facets({}, {})
     assert await store.keywords.matching(["words"], theirs, 5) == ()
     assert await store.keywords.found(keys, theirs) == ()
     assert await store.keywords.around([(document.id, 0)], theirs) == ()
     assert (await store.vectors.keys(theirs)).size == 0
     assert (await add(store, "a.txt", "words", owner=stranger)).id != document.id
     assert await texts_of(store, "words") == ["words"]  # one's own, though both match
+
+
+async def test_facets_are_counted_by_collection_and_by_kind(store: Sqlite) -> None:
+    await add(store, "a.txt", "one")
+    await add(store, "b.md", "two", kind="markdown")
+    await add(store, "c.txt", "three", collection="garden")
+    assert await store.documents.facets(OWNER) == Facets({"default": 2, "garden": 1}, {"markdown": 1, "txt": 2})
 
 
 async def test_lists_have_pages_filters_and_a_total(store: Sqlite) -> None:

@@ -15,7 +15,7 @@ from mecum.api.labels import shown
 from mecum.api.status import envelope
 from mecum.engine.embedder.base import Embedder
 from mecum.errors import MecumError
-from mecum.store.values import Counts, Document, Passage
+from mecum.store.values import Counts, Document, Facets, Passage
 from mecum.types import Hit, Json, Retrieval
 
 STATES: Final = ("queued", "processing", "searchable", "ready", "no_text", "failed")
@@ -94,6 +94,11 @@ def counts_body(counts: Counts, embedder: Embedder) -> Json:
         "without_vector": counts.without_vector,
         "embedder": {"state": status.state, "reason": status.reason, "identity": embedder.identity},
     }
+
+
+def facets_body(facets: Facets) -> Json:
+    """Return by what the documents can be narrowed. A kind is known once the file was read."""
+    return {"collections": dict(facets.collections), "kinds": {name: n for name, n in facets.kinds.items() if name}}
 
 
 # ---- the same as schemas
@@ -185,6 +190,11 @@ _COUNTS = _object(
     without_vector=_COUNT,
     embedder=_object(state=_TEXT, reason=_TEXT_OR_NOT, identity=_TEXT),
 )
+_NUMBERS: Final[Json] = {"type": "object", "additionalProperties": _COUNT}
+_FACETS = _object(
+    collections={**_NUMBERS, "description": "documents by collection"},
+    kinds={**_NUMBERS, "description": "documents by kind"},
+)
 _EVENT_KINDS: Json = {
     "anyOf": [
         _event(["counts"], counts=ref("LibraryCounts")),
@@ -211,6 +221,7 @@ SCHEMAS: Final[Json] = {
     "PassagePage": _answer(_object(items=_list(ref("Passage")))),
     "LibraryCounts": _COUNTS,
     "LibraryCountsAnswer": _answer(ref("LibraryCounts")),
+    "LibraryFacetsAnswer": _answer(_FACETS),
     "LibraryEvent": _EVENT_KINDS,
     "Removed": _answer(_object(removed=_COUNT)),
     "Hit": _HIT,

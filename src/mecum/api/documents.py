@@ -17,7 +17,7 @@ from starlette.responses import Response
 from mecum.api import asked, query
 from mecum.api.access import principal_of
 from mecum.api.asked import DocumentsBody, PathBody
-from mecum.api.bodies import STATES, answer, counts_body, document_body, passage_body, refused_body
+from mecum.api.bodies import STATES, answer, counts_body, document_body, facets_body, passage_body, refused_body
 from mecum.api.download import FileAnswer
 from mecum.api.items import Item, add, written
 from mecum.api.labels import LONGEST, LONGEST_COLLECTION, attachment, label
@@ -105,6 +105,10 @@ class Documents:
     async def counts(self, request: Request) -> Response:
         """Tell how far the library is."""
         return answer(counts_body(await self.library.counts(principal_of(request)), self.library.embedder))
+
+    async def facets(self, request: Request) -> Response:
+        """Tell by what the documents can be narrowed."""
+        return answer(facets_body(await self.library.facets(principal_of(request))))
 
     async def get(self, request: Request, document_id: str) -> Response:
         """Show one document."""

@@ -85,6 +85,10 @@ def _documents(documents: Documents, library: Library, gate: Gate, keepalive: fl
             "GET", f"{ALL}/counts", documents.counts, "count_documents", "Tell how far the library is",
             answered("LibraryCountsAnswer"),
         ),
+        _Route(
+            "GET", f"{ALL}/facets", documents.facets, "document_facets", "Tell by what the documents can be narrowed",
+            answered("LibraryFacetsAnswer"),
+        ),
         _Route("GET", ONE, documents.get, "get_document", "Show one document", shown),
         _Route("PATCH", ONE, documents.rename, "rename_document", "Give a document another path", shown, takes("PathBody")),
         _Route("DELETE", ONE, documents.remove, "remove_document", "Remove one document", removed),

@@ -25,6 +25,7 @@ from mecum.store.values import (
     DEFAULT_COLLECTION,
     Counts,
     Document,
+    Facets,
     Filter,
     NewDocument,
     Page,
@@ -265,6 +266,10 @@ class Library:
     async def counts(self, principal: Principal) -> Counts:
         """Return how far the library is."""
         return await self._store.documents.counts(principal.owner)
+
+    async def facets(self, principal: Principal) -> Facets:
+        """Return what collections and kinds the documents are of."""
+        return await self._store.documents.facets(principal.owner)
 
     async def follow(self, principal: Principal) -> AsyncIterator[Event]:
         """Yield what happens to the owner's documents from now on, until the library is closed."""

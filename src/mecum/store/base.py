@@ -26,6 +26,7 @@ from mecum.store.values import (
     Changes,
     Counts,
     Document,
+    Facets,
     Failure,
     Filter,
     Found,
@@ -155,6 +156,10 @@ class Documents(Protocol):
 
     async def counts(self, owner: str) -> Counts:
         """Return how far the owner's library is."""
+        ...
+
+    async def facets(self, owner: str) -> Facets:
+        """Return what collections and kinds the owner's documents are of."""
         ...
 
 

@@ -181,6 +181,14 @@ class Counts:
 
 
 @dataclass(frozen=True, slots=True)
+class Facets:
+    """By what the documents can be narrowed: how many each collection has, and how many there are of each kind."""
+
+    collections: Mapping[str, int]
+    kinds: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Match:
     """A passage that holds some of the words. A higher `score` (BM25) is better."""
 

@@ -32,6 +32,7 @@ from mecum.store.sqlite.rows import (
 from mecum.store.values import (
     Counts,
     Document,
+    Facets,
     Filter,
     NewDocument,
     Page,
@@ -197,6 +198,15 @@ class SqliteDocuments(Reading):
             )
 
         return await self._database.read(work)
+
+    async def facets(self, owner: str) -> Facets:
+        """Return what collections and kinds the owner's documents are of."""
+
+        def by(db: apsw.Connection, column: str) -> dict[str, int]:
+            sql = f"SELECT {column}, count(*) FROM documents WHERE owner = ? GROUP BY {column} ORDER BY {column}"
+            return {str(name): int(number) for name, number in rows(db, sql, owner)}
+
+        return await self._database.read(lambda db: Facets(by(db, "collection"), by(db, "kind")))
 
     def _delete(self, db: apsw.Connection, keys: Iterable[int | None]) -> set[str]:
         """Delete documents, and return their contents' hashes."""
