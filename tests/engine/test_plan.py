@@ -45,7 +45,7 @@ def test_a_token_takes_keys_and_values_of_all_layers() -> None:
 
 def test_the_starter_gets_four_slots_of_its_whole_context() -> None:
     found = plan(SMOL, GB // 10, 16 * GB)
-    assert (found.slots, found.context, found.threads, found.batch) == (4, 8192, 2, 128)
+    assert (found.slots, found.context, found.threads, found.batch) == (4, 8192, 2, 256)
 
 
 def test_slots_give_way_before_context_does() -> None:
@@ -63,6 +63,14 @@ def test_the_settings_win() -> None:
     assert plan(SMOL, GB, 16 * GB, context=5000).context == 5120
     assert plan(SMOL, GB, 16 * GB, threads=7).threads == 7
     assert plan(SMOL, GB, 16 * GB, slots=9).slots == 9
+    assert plan(SMOL, GB, 16 * GB, batch=64).batch == 64
+
+
+def test_a_batch_takes_no_longer_than_others_may_wait() -> None:
+    assert plan(SMOL, GB // 10, 16 * GB).batch == 256
+    assert plan(LLAMA_3B, 2 * GB, 20 * GB).batch == 128
+    assert plan(LLAMA_3B, 2 * GB, 20 * GB, gpu=True).batch == 512
+    assert plan(LLAMA_3B, 2 * GB, 20 * GB, gpu=True, gpu_layers=0).batch == 128
 
 
 def test_too_little_memory_is_one_sentence_with_the_numbers() -> None:

@@ -21,6 +21,7 @@ LEAST: Final = 2048  # tokens; with less no useful chat fits
 UNKNOWN: Final = 4096  # tokens, for a model that does not say what it was trained for
 OVERHEAD: Final = 256 * 1024 * 1024  # bytes besides weights and context: the program, its buffers
 CACHE: Final = 2048  # MiB at most for prompts that left their slot
+SMALL: Final = 500_000_000  # bytes of weights up to which two cores compute 256 tokens in about a second
 _F16: Final = 2  # bytes of a number in the context's memory
 
 
@@ -58,7 +59,7 @@ def make_plan(header: Header, weights: int, settings: EngineSettings, machine: M
         slots=slots,
         context=context,
         threads=settings.threads or machine.cores,
-        batch=settings.batch,
+        batch=settings.batch or _batch(weights, elsewhere=elsewhere),
         gpu_layers=settings.gpu_layers,
         cache_mib=max(0, min(CACHE, left)),
         fit=elsewhere,
@@ -77,6 +78,13 @@ def token_bytes(header: Header) -> int:
     key = header.number("attention.key_length") or size
     value = header.number("attention.value_length") or size
     return sum(shared) * (key + value) * _F16 if shared else 2 * layers * width * _F16
+
+
+def _batch(weights: int, *, elsewhere: bool) -> int:
+    """Return how many prompt tokens are computed in one go: all other answers pause for that long (`docs/engine.md`)."""
+    if elsewhere:
+        return 512  # llama.cpp's own: a GPU needs no second for it
+    return 256 if weights <= SMALL else 128
 
 
 def _share(header: Header, settings: EngineSettings, tokens: int) -> tuple[int, int]:

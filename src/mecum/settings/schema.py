@@ -72,8 +72,8 @@ class EngineSettings(_Section):
     )
     threads: Threads | None = Field(None, description="threads that compute; else the physical cores")
     gpu_layers: GpuLayers = Field(-1, description="layers put on a GPU, where there is one; -1 means all that fit")
-    batch: Batch = Field(
-        128, description="prompt tokens computed in one go; more is not faster here, and stalls other streams"
+    batch: Batch | None = Field(
+        None, description="prompt tokens computed in one go, while other streams pause; else by the model's size, 128 to 512"
     )
     concurrency: Annotated[int, Field(ge=1, le=4096)] = Field(32, description="requests sent to base_url at once")
     queue: Annotated[int, Field(ge=0, le=100_000)] = Field(64, description="requests that may wait for their turn")
