@@ -29,12 +29,14 @@ def header(folder: Path, name: str = "Tiny-Q4_K_M.gguf", **values: tuple[str, An
         {"llama.attention.head_count_kv": ("[u32]", [2, 0])},
         {"llama.attention.key_length": ("u32", 48), "general.license": ("str", "mit"), "general.file_type": ("u32", 15)},
         {"general.architecture": ("str", "other")},
+        {"llama.pooling_type": ("u32", 3)},
     ],
 )
 def test_what_is_kept_makes_the_same_plan(tmp_path: Path, values: dict[str, tuple[str, Any]]) -> None:
     whole = header(tmp_path, **values)
     kept = from_json(whole.path, orjson.loads(orjson.dumps(to_json(facts_of(whole)))))
     assert kept == facts_of(whole)
+    assert kept.kind == ("embedder" if "llama.pooling_type" in values else "chat")
     again = kept.header(whole.path, whole.size)
     machine, settings = Machine(2, 2_000_000_000), EngineSettings()
     assert token_bytes(again) == token_bytes(whole)

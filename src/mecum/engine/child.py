@@ -14,6 +14,7 @@ from mecum.engine import gguf, identity, models
 from mecum.engine.base import Model, Traits
 from mecum.engine.command import Backend, Place, listens, make_place
 from mecum.engine.connection import Connection
+from mecum.engine.kinds import check_chats
 from mecum.engine.machine import Machine
 from mecum.engine.plan import Plan, make_plan
 from mecum.engine.process import Process
@@ -38,11 +39,12 @@ def look(settings: Settings, version: str, machine: Machine | None = None) -> Se
     """Find and check the model, and plan how to run it. It reads files: for a thread.
 
     Raises:
-        EngineStartError: there is no model, it is broken, or it does not fit the memory.
+        EngineStartError: there is no model, it is broken, does not chat, or does not fit the memory.
     """
     path = models.locate(settings.engine.model, settings.home)
     files = models.parts(path)
     header, *_ = [gguf.read(file) for file in files]  # each: llama.cpp opens all parts of a model by itself
+    check_chats(header)
     weights = sum(file.stat().st_size for file in files)
     name = models.name_of(header)
     plan = make_plan(header, weights, engine_for(settings, name), machine or Machine.here())

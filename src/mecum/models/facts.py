@@ -13,11 +13,12 @@ from types import MappingProxyType
 from typing import Final
 
 from mecum.engine.gguf import Header, Value
+from mecum.engine.kinds import Kind, Pooling, kind_of, pooling_of
 from mecum.engine.models import QUANTISATION, name_of
 from mecum.types import Json
 
 _TEXTS: Final = ("architecture", "name", "license", "type")
-_NUMBERS: Final = ("context_length", "block_count", "embedding_length", "expert_count", "expert_used_count")
+_NUMBERS: Final = ("context_length", "block_count", "embedding_length", "expert_count", "expert_used_count", "pooling_type")
 _LISTS: Final = (
     "attention.head_count",
     "attention.head_count_kv",
@@ -45,6 +46,8 @@ class Facts:
     context: int | None
     licence: str
     values: MappingProxyType[str, Value]
+    kind: Kind = "chat"
+    pooling: Pooling | None = None
 
     def header(self, path: Path, size: int) -> Header:
         """Return the header again, as far as a plan needs it."""
@@ -90,6 +93,8 @@ def _facts(path: Path, values: dict[str, Value]) -> Facts:
         context=header.number("context_length"),
         licence=licence if isinstance(licence, str) else "",
         values=header.values,
+        kind=kind_of(header),
+        pooling=pooling_of(header),
     )
 
 

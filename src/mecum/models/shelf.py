@@ -17,6 +17,7 @@ from typing import Any, Final
 import orjson
 
 from mecum.engine import gguf
+from mecum.engine.kinds import Kind
 from mecum.engine.models import first_files, locate, parts
 from mecum.errors import EngineStartError, MecumError, ModelNotFound
 from mecum.models.facts import Facts, facts_of, from_json, to_json
@@ -63,6 +64,11 @@ class Installed:
     def name(self) -> str:
         """What the API calls it."""
         return self.facts.name if self.facts else self.file.stem.lower()
+
+    @property
+    def kind(self) -> Kind:
+        """What it is for: only a "chat" model answers chats, only an "embedder" makes vectors."""
+        return self.facts.kind if self.facts else "chat"
 
     @property
     def licence(self) -> str:
