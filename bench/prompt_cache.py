@@ -105,7 +105,7 @@ async def run(turns: int, chats: int) -> str:
     async with engine() as model:
         chat = Chat(
             engine=model,
-            queue=Queue(lambda: 4, waiting=4, timeout=60),
+            queue=Queue(lambda _model: 4, waiting=4, timeout=60),
             roles=NoRoles(),
             library=Finds(),
             gate=Gate(),

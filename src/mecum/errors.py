@@ -5,6 +5,7 @@
     │   ├── UnsupportedParameter  the field is known, but this model or engine cannot honour it
     │   ├── ContextTooLong        the prompt does not fit the model's context
     │   ├── NameTaken             another thing of the client's has that name
+    │   ├── ModelInUse            the model cannot be unloaded now: requests use it
     │   ├── UnsupportedMediaType  the body is of a kind that is not read here
     │   ├── BodyTooLarge          the body is larger than the limit
     │   └── BodyTooSlow           the body did not arrive in time
@@ -90,6 +91,12 @@ class NameTaken(InvalidRequest):
     """Another thing of the client's has that name; `param` says which field it is."""
 
     code = "name_taken"
+
+
+class ModelInUse(InvalidRequest):
+    """The model cannot be unloaded now: requests use it, or wait for it."""
+
+    code = "model_in_use"
 
 
 class UnsupportedMediaType(InvalidRequest):

@@ -126,7 +126,7 @@ class _Web:
         if send_buffer:
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, send_buffer)
         self._engine, self._gate = Recording(slots=slots), Gate()
-        self._queue = Queue(lambda: slots, waiting=waiting, timeout=queue_timeout)
+        self._queue = Queue(lambda _model: slots, waiting=waiting, timeout=queue_timeout)
         store = Sqlite(home)
         self._library = Library(store, ScriptedEmbedder())
         self._keys, self._audit = Keyring(store.keys, "the token"), AuditLog(store.audit)

@@ -23,6 +23,7 @@ EXPECTED: dict[type[errors.MecumError], tuple[int, str, dict[str, str]]] = {
     errors.UnsupportedParameter: (400, "unsupported_parameter", {}),
     errors.ContextTooLong: (400, "context_length_exceeded", {}),
     errors.NameTaken: (409, "name_taken", {}),
+    errors.ModelInUse: (409, "model_in_use", {}),
     errors.UnsupportedMediaType: (415, "unsupported_media_type", {}),
     errors.BodyTooLarge: (413, "body_too_large", {"connection": "close"}),
     errors.BodyTooSlow: (400, "body_too_slow", {"connection": "close"}),

@@ -70,7 +70,7 @@ def test_while_the_engine_is_down(own: Running) -> None:
 
 
 def test_health_counts_the_queue(own: Running) -> None:
-    tickets = [own.queue.enter("a") for _ in range(4)]
+    tickets = [own.queue.enter("a", "scripted") for _ in range(4)]
     for ticket in tickets:
         own.run(ticket.turn())
     assert request(own.url, "GET", "/api/kernel2/health").json()["data"]["queue"] == {"working": 4, "waiting": 0}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from mecum.chat.answer import Answer, Chat
 from mecum.chat.gate import Gate
 from mecum.chat.messages import text_of
 from mecum.chat.request import ChatRequest
-from mecum.engine.base import Model, Status, Traits
+from mecum.engine.base import Model, Status, Traits, Use
 from mecum.engine.queue import Queue
 from mecum.engine.scripted import Scripted, ScriptedReply
 from mecum.errors import MecumError, RoleNotFound
@@ -49,6 +49,11 @@ class Engine(Scripted):
         self.asked: list[Prompt] = []
         self.counted = 0
         self.counts = True
+        self.uses: list[str] = []  # of which models, by those who hold one now
+
+    def use(self, model: str) -> Use:
+        self.uses.append(model)
+        return Counted(super().use(model), lambda: self.uses.remove(model))
 
     def status(self) -> Status:
         return replace(super().status(), models=self.models)
@@ -76,6 +81,19 @@ class Engine(Scripted):
             return await super().chat(prompt)
         finally:
             self.counted, self.counts = counted, counts  # its own counting is its own affair
+
+
+class Counted:
+    """A use that says when it was given back."""
+
+    def __init__(self, use: Use, left: Callable[[], None]) -> None:
+        self._use = use
+        self._left = left
+        self.ready = use.ready
+
+    def leave(self) -> None:
+        self._use.leave()
+        self._left()
 
 
 class Roles:
@@ -116,7 +134,7 @@ class Rooms:
     ) -> None:
         self.stage = stage or Stage()
         self.engine = Engine(self.stage, *models, **model)
-        self.queue = Queue(lambda: slots, waiting=2, timeout=60)
+        self.queue = Queue(lambda _model: slots, waiting=2, timeout=60)
         self.gate = Gate()
         self.library = Library(self.stage)
         self.chat = Chat(
@@ -144,9 +162,9 @@ class Rooms:
             return self.engine.asked[-1]
 
     def check_nothing_is_held(self) -> None:
-        assert self.engine.open_replies == 0
+        assert (self.engine.open_replies, self.engine.uses) == (0, [])
         assert (self.queue.working, self.queue.waiting, self.gate.inside) == (0, 0, 0)
-        self.queue.enter("x", weight=6).leave()  # all places are free
+        self.queue.enter("x", "one", weight=6).leave()  # all places are free
 
 
 def asks(*messages: Message | str, sampling: dict[str, Any] | None = None, **fields: Any) -> ChatRequest:

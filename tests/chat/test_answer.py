@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,6 +76,26 @@ async def test_the_model(
         assert rooms.engine.asked[0].model == model
 
 
+async def test_aliases_and_files_are_names_too(tmp_path: Path) -> None:
+    rooms = Rooms(ROLE, models=("one", "two"))
+    two = replace(rooms.engine.models[1], aliases=("Deux",), file=tmp_path / "Two-Q4_0.gguf")
+    rooms.engine.models = (rooms.engine.models[0], two)
+    for asked in ("two", "TWO", "deux", "two-q4_0", "Two-Q4_0.gguf"):
+        async with rooms.answering(asks(model=asked)) as answer:
+            assert (answer.model, answer.fell_back_from) == ("two", None)
+    async with rooms.answering(asks(model="ONE", model_fallback=True)) as answer:
+        assert (answer.model, answer.fell_back_from) == ("one", "ONE")
+
+
+async def test_a_model_is_in_use_until_its_answer_is_closed() -> None:
+    rooms = Rooms(models=("one", "two"))
+    async with rooms.answering(asks(model="two")) as answer:
+        assert rooms.engine.uses == ["two"]
+        await collect(answer)
+        assert rooms.engine.uses == ["two"]
+    rooms.check_nothing_is_held()
+
+
 async def test_an_unknown_model_is_named_with_those_that_are_known() -> None:
     rooms = Rooms(ROLE, models=("one", "two"))
     for role_id in (None, "r"):
@@ -138,7 +160,7 @@ async def test_retrieval(asked: bool | None, role_id: str | None, searched: bool
 async def test_retrieval_from_an_empty_library() -> None:
     engine = Scripted()
     await engine.start()
-    queue = Queue(lambda: 1, waiting=1, timeout=1)
+    queue = Queue(lambda _model: 1, waiting=1, timeout=1)
     rooms = {"queue": queue, "roles": NoRoles(), "library": EmptyLibrary(), "gate": Gate()}
     chat = Chat(engine=engine, ready_timeout=1, secret=b"", **rooms)  # type: ignore[arg-type] # they are what it takes
     answer = await chat.answer(asks("why?", retrieval=True), ANN)
@@ -220,7 +242,7 @@ async def test_what_is_refused_is_refused_before_the_engine_is_asked() -> None:
 
 async def test_a_full_queue() -> None:
     rooms = Rooms(slots=1)
-    tickets = [rooms.queue.enter("x") for _ in range(3)]
+    tickets = [rooms.queue.enter("x", "one") for _ in range(3)]
     with pytest.raises(QueueFull):
         await rooms.answer(asks())
     for ticket in tickets:
@@ -231,7 +253,7 @@ async def test_a_full_queue() -> None:
 async def test_a_turn_that_does_not_come() -> None:
     rooms = Rooms(slots=1)
     rooms.queue._timeout = 0.05
-    ticket = rooms.queue.enter("x")
+    ticket = rooms.queue.enter("x", "one")
     await ticket.turn()
     with pytest.raises(QueueTimeout):
         await rooms.answer(asks())

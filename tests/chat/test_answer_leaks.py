@@ -58,7 +58,7 @@ async def test_shutting_down_before_the_answer(phase: str) -> None:
 @pytest.mark.parametrize("interrupted", [True, False])
 async def test_leaving_and_shutting_down_while_it_waits_for_its_turn(interrupted: bool) -> None:
     rooms = Rooms(ROLE, slots=1)
-    ticket = rooms.queue.enter("x")
+    ticket = rooms.queue.enter("x", "one")
     await ticket.turn()
     opening = asyncio.create_task(rooms.answer(request()))
     while not rooms.queue.waiting:  # noqa: ASYNC110 # a queue has no event for that

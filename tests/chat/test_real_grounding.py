@@ -55,7 +55,7 @@ class Talk:
         self.prompt: tuple[Message, ...] = ()
         self._chat = Chat(
             engine=engine,
-            queue=Queue(lambda: 4, waiting=4, timeout=60),
+            queue=Queue(lambda _model: 4, waiting=4, timeout=60),
             roles=Roles(stage, ROLE),
             library=self.library,
             gate=Gate(),

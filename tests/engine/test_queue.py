@@ -14,9 +14,12 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from mecum.engine.queue import Queue, Ticket
 from mecum.errors import QueueFull, QueueTimeout
 
+MODEL = "m"
+MODELS = ("m", "n")
+
 
 def queue_of(slots: int, *, waiting: int = 64, timeout: float = 60) -> Queue:
-    return Queue(lambda: slots, waiting=waiting, timeout=timeout)
+    return Queue(lambda model: slots, waiting=waiting, timeout=timeout)
 
 
 async def granted_in_order(queue: Queue, owners: list[str]) -> list[str]:
@@ -31,7 +34,7 @@ async def granted_in_order(queue: Queue, owners: list[str]) -> list[str]:
         finally:
             ticket.leave()
 
-    await asyncio.gather(*(work(owner, queue.enter(owner[0])) for owner in owners))
+    await asyncio.gather(*(work(owner, queue.enter(owner[0], MODEL)) for owner in owners))
     return order
 
 
@@ -51,7 +54,7 @@ async def test_one_request_waits_for_one_of_a_hundred() -> None:
 
 async def test_who_comes_again_goes_behind_the_others() -> None:
     queue = queue_of(1)
-    first, second, other = queue.enter("a"), queue.enter("a"), queue.enter("b")
+    first, second, other = queue.enter("a", MODEL), queue.enter("a", MODEL), queue.enter("b", MODEL)
     await first.turn()
     turns = [asyncio.create_task(ticket.turn()) for ticket in (other, second)]
     await asyncio.sleep(0)
@@ -65,30 +68,30 @@ async def test_who_comes_again_goes_behind_the_others() -> None:
 
 async def test_full() -> None:
     queue = queue_of(2, waiting=3)
-    tickets = [queue.enter("a") for _ in range(5)]
+    tickets = [queue.enter("a", MODEL) for _ in range(5)]
     with pytest.raises(QueueFull) as caught:
-        queue.enter("b")
+        queue.enter("b", MODEL)
     assert caught.value.retry_after >= 1
     tickets[0].leave()
-    queue.enter("b").leave()
+    queue.enter("b", MODEL).leave()
     tickets[0].leave()  # more than once is once
-    queue.enter("b")
+    queue.enter("b", MODEL)
     with pytest.raises(QueueFull):
-        queue.enter("b")
+        queue.enter("b", MODEL)
 
 
 async def test_nobody_may_wait() -> None:
     queue = queue_of(1, waiting=0)
-    ticket = queue.enter("a")
+    ticket = queue.enter("a", MODEL)
     with pytest.raises(QueueFull):
-        queue.enter("b")
+        queue.enter("b", MODEL)
     ticket.leave()
-    queue.enter("b").leave()
+    queue.enter("b", MODEL).leave()
 
 
 async def test_a_wait_that_is_too_long() -> None:
     queue = queue_of(1, timeout=0.05)
-    first, second, third = (queue.enter("a") for _ in range(3))
+    first, second, third = (queue.enter("a", MODEL) for _ in range(3))
     await first.turn()
     with pytest.raises(QueueTimeout) as caught:
         await second.turn()
@@ -104,7 +107,7 @@ async def test_a_wait_that_is_too_long() -> None:
 
 async def test_a_turn_that_comes_in_the_moment_of_giving_up_is_given_back() -> None:
     queue = queue_of(1)
-    first, second, third = (queue.enter("a") for _ in range(3))
+    first, second, third = (queue.enter("a", MODEL) for _ in range(3))
     await first.turn()
     waits = [asyncio.create_task(ticket.turn()) for ticket in (second, third)]
     await asyncio.sleep(0)
@@ -121,7 +124,7 @@ async def test_a_turn_that_comes_in_the_moment_of_giving_up_is_given_back() -> N
 
 async def test_a_request_for_several_slots_waits_for_them_and_is_not_passed_by() -> None:
     queue = queue_of(3)
-    one, three, later = queue.enter("a"), queue.enter("b", weight=3), queue.enter("c")
+    one, three, later = queue.enter("a", MODEL), queue.enter("b", MODEL, weight=3), queue.enter("c", MODEL)
     await one.turn()
     waits = [asyncio.create_task(ticket.turn()) for ticket in (three, later)]
     await asyncio.sleep(0)
@@ -136,7 +139,7 @@ async def test_a_request_for_several_slots_waits_for_them_and_is_not_passed_by()
 
 async def test_a_request_for_more_slots_than_there_are_works_alone() -> None:
     queue = queue_of(2)
-    many, one = queue.enter("a", weight=5), queue.enter("b")
+    many, one = queue.enter("a", MODEL, weight=5), queue.enter("b", MODEL)
     await many.turn()
     wait = asyncio.create_task(one.turn())
     await asyncio.sleep(0)
@@ -146,10 +149,28 @@ async def test_a_request_for_more_slots_than_there_are_works_alone() -> None:
     one.leave()
 
 
+async def test_who_waits_for_one_model_keeps_nobody_from_another() -> None:
+    queue = queue_of(1, waiting=2)
+    busy, waiting, further = (queue.enter("a", MODEL) for _ in range(3))
+    await busy.turn()
+    waits = [asyncio.create_task(ticket.turn()) for ticket in (waiting, further)]
+    other = queue.enter("a", "other")
+    await asyncio.wait_for(other.turn(), 5)
+    assert (queue.working, queue.waiting) == (2, 2)
+    for model in (MODEL, "other"):  # what waits is bounded for all models together
+        with pytest.raises(QueueFull):
+            queue.enter("b", model)
+    for ticket in (busy, waiting, further, other):
+        ticket.leave()
+    for task in waits:
+        task.cancel()
+    assert (queue.working, queue.waiting) == (0, 0)
+
+
 async def test_slots_may_change() -> None:
     slots = 1
-    queue = Queue(lambda: slots, waiting=64, timeout=60)
-    tickets = [queue.enter("a") for _ in range(4)]
+    queue = Queue(lambda model: slots, waiting=64, timeout=60)
+    tickets = [queue.enter("a", MODEL) for _ in range(4)]
     waits = [asyncio.create_task(ticket.turn()) for ticket in tickets]
     await asyncio.sleep(0)
     assert queue.working == 1
@@ -166,27 +187,31 @@ async def test_slots_may_change() -> None:
 
 
 class Life(RuleBasedStateMachine):
-    """Tickets come, ask for their turn, and leave at any moment; a plain model says who may work."""
+    """Tickets for two models come, ask for their turn, and leave at any moment; a plain model says who may work."""
 
-    @initialize(slots=st.integers(1, 4), waiting=st.integers(0, 6))
-    def begin(self, slots: int, waiting: int) -> None:
+    @initialize(slots=st.tuples(st.integers(1, 4), st.integers(1, 4)), waiting=st.integers(0, 6))
+    def begin(self, slots: tuple[int, int], waiting: int) -> None:
         self.loop = asyncio.new_event_loop()
-        self.slots = slots
+        self.slots = dict(zip(MODELS, slots, strict=True))
         self.limit = waiting
-        self.queue = queue_of(slots, waiting=waiting)
+        self.queue = Queue(self.slots.__getitem__, waiting=waiting, timeout=60)
         self.here: list[Ticket] = []
         self.asked: dict[Ticket, asyncio.Task[None]] = {}
-        self.turns: dict[str, list[Ticket]] = defaultdict(list)  # of an owner, as they asked
+        self.turns: dict[tuple[str, str], list[Ticket]] = defaultdict(list)  # of an owner at a model, as they asked
 
-    @rule(owner=st.sampled_from("abc"), weight=st.integers(1, 3), asks=st.booleans())
-    def come(self, owner: str, weight: int, asks: bool) -> None:
-        present = sum(ticket.weight for ticket in self.here)
+    def _excess(self, model: str, more: int = 0) -> int:
+        present = sum(ticket.weight for ticket in self.here if ticket.model == model)
+        return max(0, present + more - max(self.slots[model], more))
+
+    @rule(owner=st.sampled_from("abc"), model=st.sampled_from(MODELS), weight=st.integers(1, 3), asks=st.booleans())
+    def come(self, owner: str, model: str, weight: int, asks: bool) -> None:
+        without_slot = sum(self._excess(one, weight if one == model else 0) for one in MODELS)
         try:
-            ticket = self.queue.enter(owner, weight=weight)
+            ticket = self.queue.enter(owner, model, weight=weight)
         except QueueFull:
-            assert present + weight > self.limit + self.slots
+            assert without_slot > self.limit
             return
-        assert present + weight <= self.limit + max(self.slots, weight)
+        assert without_slot <= self.limit
         self.here.append(ticket)
         if asks:
             self._ask(ticket)
@@ -198,7 +223,7 @@ class Life(RuleBasedStateMachine):
 
     def _ask(self, ticket: Ticket) -> None:
         self.asked[ticket] = self.loop.create_task(ticket.turn())
-        self.turns[ticket.owner].append(ticket)
+        self.turns[ticket.model, ticket.owner].append(ticket)
         self._settle()
 
     @precondition(lambda self: self.here)
@@ -207,7 +232,7 @@ class Life(RuleBasedStateMachine):
         ticket = data.draw(st.sampled_from(self.here))
         self.here.remove(ticket)
         if ticket in self.asked:
-            self.turns[ticket.owner].remove(ticket)
+            self.turns[ticket.model, ticket.owner].remove(ticket)
             if cancelled:
                 self.asked[ticket].cancel()
                 self._settle()
@@ -223,18 +248,21 @@ class Life(RuleBasedStateMachine):
     @invariant()
     def never_more_at_work_than_slots(self) -> None:
         at_work = [ticket for ticket in self.here if ticket.granted.is_set()]
-        weight = sum(ticket.weight for ticket in at_work)
-        assert self.queue.working == weight
-        assert weight <= self.slots or len(at_work) == 1
+        for model in MODELS:
+            weights = [ticket.weight for ticket in at_work if ticket.model == model]
+            assert sum(weights) <= self.slots[model] or len(weights) == 1
+        assert self.queue.working == sum(ticket.weight for ticket in at_work)
         assert all(self.asked[ticket].done() for ticket in at_work)
 
     @invariant()
     def nobody_waits_while_there_is_room(self) -> None:
         waiting = [ticket for ticket in self.asked if not ticket.granted.is_set()]
         assert self.queue.waiting == len(waiting) <= self.limit
-        if waiting:
-            assert self.queue.working
-            assert self.queue.working + max(ticket.weight for ticket in waiting) > self.slots
+        for model in {ticket.model for ticket in waiting}:
+            working = sum(ticket.weight for ticket in self.here if ticket.model == model and ticket.granted.is_set())
+            assert working
+            heaviest = max(ticket.weight for ticket in waiting if ticket.model == model)
+            assert working + heaviest > self.slots[model]
 
     @invariant()
     def an_owner_is_served_in_the_order_of_asking(self) -> None:
@@ -251,7 +279,7 @@ class Life(RuleBasedStateMachine):
             task.cancel()
         self._settle()
         assert (self.queue.working, self.queue.waiting) == (0, 0)
-        self.queue.enter("d", weight=self.limit + self.slots).leave()
+        self.queue.enter("d", MODEL, weight=self.limit + self.slots[MODEL]).leave()
         self.loop.close()
 
 

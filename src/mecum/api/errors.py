@@ -37,6 +37,7 @@ class Row:
 TABLE: Mapping[type[errors.MecumError], Row] = {
     errors.InvalidRequest: Row(400, "invalid_request_error"),
     errors.NameTaken: Row(409, "invalid_request_error"),
+    errors.ModelInUse: Row(409, "invalid_request_error"),
     errors.UnsupportedMediaType: Row(415, "invalid_request_error"),
     errors.BodyTooLarge: Row(413, "invalid_request_error", close=True),
     errors.BodyTooSlow: Row(400, "invalid_request_error", close=True),

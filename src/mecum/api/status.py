@@ -68,8 +68,8 @@ def one(engine: Engine, name: str) -> Json:
     Raises:
         ModelNotFound: there is none of that name.
     """
-    models = engine.status().models
-    found = next((model for model in models if model.name == name), models[0] if models and name == ALIAS else None)
+    status = engine.status()
+    found = status.named(name) or (status.models[0] if status.models and name == ALIAS else None)
     if found is None:
         raise ModelNotFound(f"There is no model '{name[:256]}'.", param="model")
     return model_body(found)

@@ -98,9 +98,9 @@ class App:
         await self.library.aclose()
         await self.engine.aclose()
 
-    def _slots(self) -> int:
-        models = self.engine.status().models
-        return models[0].slots if models else 1
+    def _slots(self, name: str) -> int:
+        model = self.engine.status().named(name)
+        return model.slots if model else 1
 
 
 def build(settings: Settings, *, engine: Engine | None = None, embedder: Embedder | None = None) -> App:

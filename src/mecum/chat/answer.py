@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -72,11 +72,11 @@ class Chat:
             return answer
 
     async def _open(self, request: ChatRequest, principal: Principal, place: Place, held: AsyncExitStack) -> Answer:
-        ticket = self._queue.enter(principal.owner, weight=request.sampling.n)
-        held.callback(ticket.leave)
-        await self._ready()
         role = await self._roles.get(request.role_id, principal) if request.role_id else None
-        model = self._model(request, role)
+        chosen = await self._model(request, role)
+        ticket = self._queue.enter(principal.owner, chosen.name, weight=request.sampling.n)
+        held.callback(ticket.leave)
+        model = await self._ready(chosen, held)
         check_abilities(request, model)
         found = await self._retrieve(request, role, principal)
         messages = assemble(role, request.messages, model.traits)
@@ -101,15 +101,11 @@ class Chat:
             debug=debug,
         )
 
-    async def _ready(self) -> None:
-        try:
-            async with asyncio.timeout(self._ready_timeout):
-                await self._engine.ready()
-        except TimeoutError:
-            raise ModelLoading("The model is still loading. Try again in a moment.", retry_after=5) from None
-
-    def _model(self, request: ChatRequest, role: Role | None) -> Model:
-        """Return the request's model, else the role's, else the default (`rulings.md` 4)."""
+    async def _model(self, request: ChatRequest, role: Role | None) -> Model:
+        """Return the request's model, else the role's, else the default (`rulings.md` 4), as they are installed now."""
+        await self._engine.refresh()
+        if not self._engine.status().models:
+            await self._in_time(self._engine.ready())  # a server elsewhere, which lists them when it answers
         models = self._engine.status().models
         if not models:
             raise EngineDown("The engine has no model.")
@@ -120,8 +116,22 @@ class Chat:
             raise ModelNotFound(f"There is no model '{request.model[:256]}'. Installed: {known}.", param="model")
         return (role and role.model and self._named(role.model)) or models[0]
 
+    async def _ready(self, model: Model, held: AsyncExitStack) -> Model:
+        """Return the model as it is when it is loaded; it stays so until `held` lets go of it."""
+        use = self._engine.use(model.name)
+        held.callback(use.leave)
+        await self._in_time(use.ready())
+        return self._named(model.name) or model
+
+    async def _in_time(self, ready: Awaitable[None]) -> None:
+        try:
+            async with asyncio.timeout(self._ready_timeout):
+                await ready
+        except TimeoutError:
+            raise ModelLoading("The model is still loading. Try again in a moment.", retry_after=5) from None
+
     def _named(self, name: str) -> Model | None:
-        return next((model for model in self._engine.status().models if model.name == name), None)
+        return self._engine.status().named(name)
 
     async def _retrieve(self, request: ChatRequest, role: Role | None, principal: Principal) -> Retrieval | None:
         wanted = request.retrieval if request.retrieval is not None else bool(role and role.enable_l0_retrieval)
@@ -183,7 +193,8 @@ class Answer:
         self.created = int(time.time())
         self.model = model.name
         self.fingerprint = model.fingerprint
-        self.fell_back_from = requested if requested and requested not in (model.name, ROLE_DEFAULT) else None
+        named = not requested or requested == ROLE_DEFAULT or model.is_called(requested)
+        self.fell_back_from = None if named else requested
         self.retrieval = retrieval
         self.cites = cites
         self.dropped = dropped

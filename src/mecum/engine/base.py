@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol
 
+from mecum.errors import UnsupportedParameter
 from mecum.types import Delta, Prompt
 
 State = Literal["starting", "ready", "restarting", "failed", "stopped"]
+Load = Literal["unloaded", "loading", "loaded", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class Model:
 
     `context` is what one request may use, prompt and answer together, in tokens; None where the engine does not say.
     `slots` is how many requests it works on at once. `fingerprint` changes when the same request could give another text.
+    Of a model that is not loaded, context and slots are what it is planned to have, and fingerprint and traits are not known
+    before it is. `reason` says why it failed, or is loaded anew.
     """
 
     name: str
@@ -38,6 +43,17 @@ class Model:
     created: int = 0  # seconds since 1970
     owned_by: str = "local"
     traits: Traits = field(default_factory=Traits)
+    aliases: tuple[str, ...] = ()
+    file: Path | None = None  # the first one, where it is a file of ours
+    load: Load = "loaded"
+    reason: str | None = None
+    memory: int | None = None  # bytes that it takes at most, or would take
+    users: int = 0  # requests that use it, or wait for it
+
+    def is_called(self, name: str) -> bool:
+        """Return whether a name means it: its own, an alias, or its file's; of what is ours, case does not matter."""
+        ours = [*self.aliases, *((self.name, self.file.name, self.file.stem) if self.file else ())]
+        return name == self.name or name.lower() in map(str.lower, ours)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +71,13 @@ class Status:
     retry_after: int | None = None
     version: str = ""
     restarts: int = 0
-    pid: int | None = None
+    pid: int | None = None  # of the default model's process
+    budget: int | None = None  # bytes of memory that all models together may take, where that is ours to say
+
+    def named(self, name: str) -> Model | None:
+        """Return the model that a name means: the one of exactly that name, else the first that is called so."""
+        exact = (model for model in self.models if model.name == name)
+        return next(exact, None) or next((model for model in self.models if model.is_called(name)), None)
 
 
 class Reply(Protocol):
@@ -78,8 +100,25 @@ class Reply(Protocol):
         ...
 
 
+class Use(Protocol):
+    """One request's use of a model. From when `ready` returns until `leave`, the model is not unloaded."""
+
+    async def ready(self) -> None:
+        """Return when the model can take the request: load it where it is not loaded, and make room for it.
+
+        Raises:
+            ModelNotFound: it is there no more.
+            EngineDown: it does not run and is not about to.
+        """
+        ...
+
+    def leave(self) -> None:
+        """Say that the request needs it no more. Safe to call more than once."""
+        ...
+
+
 class Engine(Protocol):
-    """Something that answers prompts."""
+    """Something that answers prompts. Its models are independent: what happens to one is nothing to the others."""
 
     async def start(self) -> None:
         """Begin to start, and return soon: `status` tells how it goes.
@@ -98,10 +137,37 @@ class Engine(Protocol):
         ...
 
     async def ready(self) -> None:
-        """Return when the engine can take requests.
+        """Return when the engine can take requests for the default model.
 
         Raises:
             EngineDown: it does not run and is not about to (the circuit is open, it failed for good).
+        """
+        ...
+
+    async def refresh(self) -> None:
+        """Look for models that came, or went, since the last time; cheap where nothing changed."""
+        ...
+
+    def use(self, model: str) -> Use:
+        """Return a new use of the model of that name. Whoever counts or chats holds one."""
+        ...
+
+    async def load(self, model: str) -> None:
+        """Begin to load a model, if it is not loaded; returns soon.
+
+        Raises:
+            ModelNotFound: there is none of that name.
+            EngineDown: it cannot be loaded.
+        """
+        ...
+
+    async def unload(self, model: str) -> None:
+        """Unload a model, and return when its memory is free.
+
+        Raises:
+            ModelNotFound: there is none of that name.
+            ModelInUse: requests use it, or wait for it.
+            UnsupportedParameter: this engine's models are not ours to unload.
         """
         ...
 
@@ -122,3 +188,36 @@ class Engine(Protocol):
             EngineDown, EngineBroke, EngineRefused, Busy: the engine is at fault.
         """
         ...
+
+
+class AlwaysLoaded:
+    """What engines have in common whose models are loaded as long as they run, or are not ours to load."""
+
+    async def ready(self) -> None:
+        """Return when the engine can take requests."""
+        raise NotImplementedError
+
+    async def refresh(self) -> None:
+        """Do nothing: it tells by itself which models it has."""
+
+    def use(self, model: str) -> Use:  # noqa: ARG002 # they are ready together
+        """Return a use that waits until the engine is ready."""
+        return _Unbound(self.ready)
+
+    async def load(self, model: str) -> None:
+        """Do nothing: it is."""
+
+    async def unload(self, model: str) -> None:
+        """Refuse."""
+        raise UnsupportedParameter(f"{model} cannot be unloaded: this engine keeps its models.", param="model")
+
+
+class _Unbound:
+    def __init__(self, ready: Callable[[], Awaitable[None]]) -> None:
+        self._ready = ready
+
+    async def ready(self) -> None:
+        await self._ready()
+
+    def leave(self) -> None:
+        pass

@@ -12,7 +12,7 @@ import dataclasses
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 
-from mecum.engine.base import Status
+from mecum.engine.base import AlwaysLoaded, Status
 from mecum.engine.child import Child, Setup, look
 from mecum.engine.command import Binary, Wheel
 from mecum.engine.connection import Connection, StreamReply
@@ -30,7 +30,7 @@ SETTLE = 0.5  # seconds in which the end of a child that broke off is noticed
 NEARLY = 0.95  # of the silence timeout: the clocks of a connection and ours do not start at once
 
 
-class Embedded:
+class Embedded(AlwaysLoaded):
     """The engine that `settings.engine` describes, run by us. `policy`, `machine` and `busy` replace what is found here.
 
     `owners` says, when it starts, whose prompts are to be expected; it may read files.

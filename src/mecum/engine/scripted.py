@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from mecum.engine.base import Model, Status
+from mecum.engine.base import AlwaysLoaded, Model, Status
 from mecum.errors import ContextTooLong, EngineBroke, EngineDown, InvalidRequest, MecumError, ModelLoading, QueueFull
 from mecum.types import Delta, FinishReason, Json, Message, Prompt, Sampling, Usage
 
@@ -37,7 +37,7 @@ _WORD = re.compile(r"\s*\S+|\s+$")
 _DIRECTIVE = re.compile(r"^!(\w+)(?: ([^\r\n]*))?\r?$", re.MULTILINE)
 
 
-class Scripted:
+class Scripted(AlwaysLoaded):
     """The engine. `slots` bounds nothing by itself: the queue does. `delay` is seconds between two deltas."""
 
     def __init__(self, *, slots: int = 4, delay: float = 0, name: str = "scripted") -> None:

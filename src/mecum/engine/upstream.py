@@ -13,7 +13,7 @@ import time
 from dataclasses import replace
 from typing import TypeVar
 
-from mecum.engine.base import Model, State, Status, Traits
+from mecum.engine.base import AlwaysLoaded, Model, State, Status, Traits
 from mecum.engine.connection import Connection, StreamReply
 from mecum.errors import (
     EngineDown,
@@ -35,7 +35,7 @@ RETRY = 2  # seconds between looks at one that does not
 SILENCE = 300  # seconds; a server elsewhere may read a long prompt without a word
 
 
-class Upstream:
+class Upstream(AlwaysLoaded):
     """The engine behind `engine.base_url`."""
 
     def __init__(self, settings: EngineSettings) -> None:
