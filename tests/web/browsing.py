@@ -1,0 +1,69 @@
+"""A real browser for the page's tests: Debian's Chromium without a window, driven by Playwright.
+
+Invariants: no name but this machine's is looked up by it; a page that asks anybody but its server for something, throws, or
+breaks its policy fails the test that opened it (`watched`).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from tests.security.browser import PROGRAM
+
+ONLY_HERE: Final = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
+PATIENCE: Final = 15_000  # milliseconds
+_OURS: Final = re.compile(r"data:|blob:|about:")
+
+
+@dataclass
+class Told:
+    """What a page asked for, and what it said that it should not have."""
+
+    requests: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
+
+    def console(self, message: ConsoleMessage) -> None:
+        """Take note of an error. That the server refused something is no fault of the page."""
+        if message.type == "error" and not message.text.startswith("Failed to load resource"):
+            self.faults.append(message.text)
+
+
+@contextmanager
+def browsing() -> Iterator[Browser]:
+    """Run a browser."""
+    root = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=PROGRAM, args=[ONLY_HERE, "--disable-gpu", *root])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def watched(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
+    """Open a tab with nothing kept from another; it is on no page yet, and knows the server's address.
+
+    `options` are those of a browser's context: `viewport`, `color_scheme`, `locale`, ….
+    """
+    context = browser.new_context(base_url=url, **{"locale": "en-GB", "reduced_motion": "reduce", **options})
+    context.set_default_timeout(PATIENCE)
+    told = Told()
+    page = context.new_page()
+    context.on("page", lambda other: _watch(other, told))
+    _watch(page, told)
+    yield page
+    context.close()
+    foreign = [asked for asked in told.requests if not asked.startswith(f"{url}/") and not _OURS.match(asked)]
+    assert foreign == [], "the page asked somebody else"
+    assert told.faults == []
+
+
+def _watch(page: Page, told: Told) -> None:
+    page.on("request", lambda request: told.requests.append(request.url))
+    page.on("console", told.console)
+    page.on("pageerror", lambda error: told.faults.append(str(error)))

@@ -1,0 +1,35 @@
+"""One browser for all, one server for each module: the whole program with the scripted engine and embedder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page
+from tests.api.whole import Whole, whole
+from tests.security.browser import PROGRAM, WHY_NOT
+from tests.web.browsing import browsing, watched
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """The browser."""
+    if PROGRAM is None:
+        pytest.skip(WHY_NOT)
+    with browsing() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
+    """A server with an empty library, which the module's tests share."""
+    with whole(tmp_path_factory.mktemp("web") / "home") as server:
+        yield server
+
+
+@pytest.fixture
+def page(browser: Browser, server: Whole) -> Iterator[Page]:
+    """A tab at the start page, with nothing kept from another test."""
+    with watched(browser, server.url) as page:
+        page.goto("/")
+        yield page
