@@ -109,6 +109,15 @@ async def test_an_unknown_setting_is_told_with_the_nearest(tmp_path):
     assert (finding.level, finding.fix) == ("fail", "Did you mean server.port?")
 
 
+async def test_a_table_of_no_model_that_is_here_is_told(tmp_path):
+    (tmp_path / "mecum.toml").write_text("[models.gone]\ncontext = 512\n[models.smollm2-135m-instruct]\ncontext = 512\n")
+    finding = await find(tmp_path, "settings")
+    assert (finding.level, finding.found) == ("warn", '[models."gone"] is for a model that is not here.')
+    assert finding.fix == "Installed: smollm2-135m-instruct."
+    assert (await find(tmp_path, "memory")).found.split(" times ")[1].startswith("512 tokens")
+    assert (await find(tmp_path, "settings", engine_scripted=True)).level == "ok"
+
+
 async def test_a_key_in_a_file_that_others_can_read_is_told(tmp_path):
     file = tmp_path / "mecum.toml"
     file.write_text("[engine]\napi_key = 'x'\nscripted = true\n")

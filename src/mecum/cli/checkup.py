@@ -21,6 +21,8 @@ from mecum.app import exposure
 from mecum.app.home import Running
 from mecum.app.listen import listening
 from mecum.errors import MecumError
+from mecum.models.shelf import Shelf
+from mecum.models.tables import without_effect
 from mecum.settings.load import Loaded
 from mecum.settings.reach import this_machine_only
 from mecum.settings.schema import ServerSettings, Settings
@@ -65,6 +67,9 @@ def settings(loaded: Loaded) -> Iterator[Finding]:
     yield Finding("settings", "ok", f"{given} set, {f'from {file}' if file else 'no file'}")
     if file and loaded.origins["engine.api_key"].startswith(file.name) and _open_to_others(file):
         yield Finding("settings", "warn", f"others can read {file}, and a key is in it.", f"chmod 600 {file}")
+    if loaded.settings.models:
+        for what, fix in without_effect(loaded.settings, Shelf(loaded.settings.home).installed()):
+            yield Finding("settings", "warn", what, fix)
 
 
 def home(path: Path) -> Iterator[Finding]:

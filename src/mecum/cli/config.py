@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mecum.cli.terminal import say
+from mecum.cli.terminal import note, one_line, say
+from mecum.models.shelf import Shelf
+from mecum.models.tables import without_effect
 from mecum.settings import names
 from mecum.settings.load import Loaded, load
 from mecum.settings.models import shown
@@ -34,6 +36,9 @@ def show_config(flags: Mapping[str, Any], config: Path | None, *, as_json: bool)
     else:
         for name, value in values.items():
             say(f"{name:<24} {_text(value):<24} {loaded.origins[name]}")
+    if loaded.settings.models:
+        for found, fix in without_effect(loaded.settings, Shelf(loaded.settings.home).installed()):
+            note(one_line(f"{found} {fix}"))
 
 
 def _values(loaded: Loaded) -> dict[str, Any]:

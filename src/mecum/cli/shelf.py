@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -30,13 +30,14 @@ from mecum.models.fit import Fit, fit, read_speed, tokens_per_second
 from mecum.models.pull import drop, unfinished
 from mecum.models.shelf import Installed, Shelf
 from mecum.models.source import STARTER
+from mecum.models.tables import without_effect
 from mecum.settings.load import CHOSEN, Loaded, load
 from mecum.settings.models import engine_for
 from mecum.settings.wording import show
 from mecum.types import Json
 
 PATIENCE = 30.0  # seconds for another command that works on the data directory
-_HEAD = ("", "name", "size", "quantisation", "context", "licence", "here", "from")
+_HEAD = ("", "name", "aliases", "size", "quantisation", "context", "licence", "here", "from")
 
 
 def show_all(flags: Mapping[str, Any], config: Path | None, *, as_json: bool) -> None:
@@ -45,7 +46,11 @@ def show_all(flags: Mapping[str, Any], config: Path | None, *, as_json: bool) ->
     shelf, machine = Shelf(loaded.settings.home), Machine.here()
     models, begun = shelf.installed(), unfinished(shelf)
     default, memory = _default_file(loaded), read_speed(machine.cores)
-    rows = [(model, _fit(model, loaded, machine), _speed(model, machine, memory)) for model in models]
+    aliases = {name: own.aliases for name, own in loaded.settings.models.items()}
+    rows = [
+        (model, aliases.get(model.name, ()), _fit(model, loaded, machine), _speed(model, machine, memory))
+        for model in models
+    ]
     if as_json:
         found = [_json(*row, default=row[0].file == default) for row in rows]
         what = {"model": loaded.settings.engine.model, "origin": loaded.origins["engine.model"]}
@@ -57,6 +62,8 @@ def show_all(flags: Mapping[str, Any], config: Path | None, *, as_json: bool) ->
             note(f"{one_line(model.file.name)} cannot be used: {model.fault}")
     for name, came in begun.items():
         note(f"{one_line(name)} is not whole ({size(came)} came): the same mecum pull goes on with it.")
+    for what_stands, fix in without_effect(loaded.settings, models):
+        note(one_line(f"{what_stands} {fix}"))
     show_default(flags, config)
     if living(loaded.settings.home):
         note("what fits is judged by the memory that the running server leaves free.")
@@ -196,7 +203,9 @@ def _speed(model: Installed, machine: Machine, memory: float) -> float | None:
     return tokens_per_second(model.size, machine, memory, model.facts)
 
 
-def _row(model: Installed, fits: Fit | None, speed: float | None, *, default: bool) -> tuple[str, ...]:
+def _row(
+    model: Installed, aliases: Sequence[str], fits: Fit | None, speed: float | None, *, default: bool
+) -> tuple[str, ...]:
     facts, origin = model.facts, model.origin
     here = "broken" if fits is None else "too large" if not fits.fits else f"{fits.slots} x {fits.context:,} tokens"
     if fits and fits.fits and speed:
@@ -206,6 +215,7 @@ def _row(model: Installed, fits: Fit | None, speed: float | None, *, default: bo
     return (
         "*" if default else " ",
         one_line(model.name),
+        ", ".join(aliases),
         size(model.size),
         facts.quantisation if facts else "",
         f"{facts.context:,}" if facts and facts.context else "",
@@ -216,14 +226,22 @@ def _row(model: Installed, fits: Fit | None, speed: float | None, *, default: bo
 
 
 def _table(rows: list[tuple[str, ...]]) -> None:
+    head, rows = _without_empty(rows)
     if sys.stdout.isatty():
-        table = Table(*_HEAD, box=None, padding=(0, 2, 0, 0))
+        table = Table(*head, box=None, padding=(0, 2, 0, 0))
         for row in rows:
             table.add_row(*map(Text, row), style="bold" if row[0] == "*" else None)
         Console(highlight=False).print(table)
         return
-    for line in _lines([_HEAD, *rows] if rows else []):
+    for line in _lines([head, *rows] if rows else []):
         say(line)
+
+
+def _without_empty(rows: list[tuple[str, ...]]) -> tuple[tuple[str, ...], list[tuple[str, ...]]]:
+    """Return head and rows without the aliases where no model has one."""
+    kept = [i for i, name in enumerate(_HEAD) if name != "aliases" or any(row[i] for row in rows)]
+    head, *rest = [tuple(row[i] for i in kept) for row in (_HEAD, *rows)]
+    return head, rest
 
 
 def _lines(rows: list[tuple[str, ...]]) -> Iterator[str]:
@@ -232,10 +250,11 @@ def _lines(rows: list[tuple[str, ...]]) -> Iterator[str]:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
 
-def _json(model: Installed, fits: Fit | None, speed: float | None, *, default: bool) -> Json:
+def _json(model: Installed, aliases: Sequence[str], fits: Fit | None, speed: float | None, *, default: bool) -> Json:
     facts = model.facts
     return {
         "name": model.name,
+        "aliases": list(aliases),
         "file": str(model.file),
         "files": [file.name for file in model.files],
         "size": model.size,
