@@ -117,6 +117,23 @@ def test_a_wrong_value_is_one_sentence_with_place_and_range(flags, environ, sent
     assert refusal(flags, environ) == sentence
 
 
+@pytest.mark.parametrize(
+    ("written", "size"),
+    [("'12 GB'", 12_000_000_000), ("'8GiB'", 8 * 2**30), ("'1.5 GB'", 1_500_000_000), ("1000", 1000), ("'1000'", 1000)],
+)
+def test_a_size_is_bytes_or_has_a_unit(home, written, size):
+    write(home, f"[engine]\nmemory = {written}\n")
+    assert load({"home": home}, {}).settings.engine.memory == size
+    assert load({"home": home}, {"MECUM_ENGINE_MEMORY": written.strip("'")}).settings.engine.memory == size
+
+
+@pytest.mark.parametrize("written", ["0", "-1", "true", "'much'", "'12 bananas'", "[1]"])
+def test_what_is_no_size(home, written):
+    path = write(home, f"[engine]\nmemory = {written}\n")
+    assert refusal({"home": home}).startswith(f"engine.memory in {path} is ")
+    assert refusal({"home": home}).endswith('must be a number of bytes, or a size such as "12 GB" or "8 GiB".')
+
+
 def test_every_wrong_value_is_named_at_once():
     environ = {"MECUM_SERVER_PORT": "x", "MECUM_ENGINE_SLOTS": "0"}
     assert refusal({}, environ).count("\n") == 1
@@ -220,3 +237,27 @@ def test_two_answers_of_the_same_strength_contradict():
     flags = {"engine.model": "x.gguf", "engine.base_url": "http://127.0.0.1:1/v1"}
     assert refusal(flags).startswith("--engine-url and --model contradict each other")
     assert load({"engine.model": "x.gguf"}, {"MECUM_ENGINE_SCRIPTED": "false"}).settings.engine.model == "x.gguf"
+
+
+def test_an_embedder_that_was_chosen_gives_way_to_what_is_said(tmp_path):
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "embedder").write_text("bge.gguf\n")
+    environ = {"MECUM_HOME": str(tmp_path)}
+    chosen = load({}, environ)
+    assert chosen.settings.library.embedder == str(tmp_path / "models" / "bge.gguf")
+    assert chosen.origins["library.embedder"] == f"models/embedder ({tmp_path})"
+    url = {"MECUM_LIBRARY_EMBEDDER_URL": "http://127.0.0.1:1/v1"}
+    aside = load({}, {**environ, **url})
+    assert aside.settings.library.embedder == "local"
+    assert aside.origins["library.embedder"] == "default, because MECUM_LIBRARY_EMBEDDER_URL sets it aside"
+    with pytest.raises(SettingsError, match="each names what makes vectors"):
+        load({}, {**environ, **url, "MECUM_LIBRARY_EMBEDDER": "none"})
+    (tmp_path / "models" / "embedder").write_text("../x.gguf")
+    with pytest.raises(SettingsError, match="mecum models embedder NAME"):
+        load({}, environ)
+
+
+@pytest.mark.parametrize("form", ["query:", "{text} {text}", "{text} {other}", "{Text}"])
+def test_a_form_has_the_text_in_it_once(tmp_path, form):
+    with pytest.raises(SettingsError, match=r"must be a text with \{text\} in it once"):
+        load({}, {"MECUM_HOME": str(tmp_path), "MECUM_LIBRARY_EMBEDDER_QUERY": form})

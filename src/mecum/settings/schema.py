@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ByteSize, ConfigDict, Field, SecretStr, WithJsonSchema
 
 Port = Annotated[int, Field(ge=0, le=65535)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
@@ -19,6 +19,12 @@ Context = Annotated[int, Field(ge=256)]
 Threads = Annotated[int, Field(ge=1, le=512)]
 GpuLayers = Annotated[int, Field(ge=-1)]
 Batch = Annotated[int, Field(ge=32, le=4096)]
+Memory = Annotated[
+    ByteSize,
+    Field(gt=0),
+    WithJsonSchema({"type": "string", "allowed": 'a number of bytes, or a size such as "12 GB" or "8 GiB"'}),
+]
+KeepAlive = Annotated[float, Field(ge=0, le=31_536_000)]
 Alias = Annotated[str, Field(pattern=r"^[^\s\x00-\x1f\x7f]{1,128}$")]
 Address = Annotated[
     str,
@@ -74,6 +80,14 @@ class EngineSettings(_Section):
     gpu_layers: GpuLayers = Field(-1, description="layers put on a GPU, where there is one; -1 means all that fit")
     batch: Batch | None = Field(
         None, description="prompt tokens computed in one go, while other streams pause; else by the model's size, 128 to 512"
+    )
+    memory: Memory | None = Field(
+        None, description="what all loaded models together may take; else nine tenths of what is free at the start"
+    )
+    keep_alive: KeepAlive | None = Field(
+        None,
+        description="a model that nobody used for this long is unloaded, 0: as soon as it may; "
+        "else the default model stays, and others go after 900",
     )
     concurrency: Annotated[int, Field(ge=1, le=4096)] = Field(32, description="requests sent to base_url at once")
     queue: Annotated[int, Field(ge=0, le=100_000)] = Field(64, description="requests that may wait for their turn")
