@@ -152,8 +152,8 @@ class Query:
 class Hit:
     """A passage that was found, kept whole to the end: citations, tests and logs use this value.
 
-    `score` is a calibrated relevance from 0 to 1. `page` counts from 1. `heading` is the part of the document it stands in,
-    `position` its number there, from 0; `date` is in seconds since 1970.
+    `score` is a calibrated relevance from 0 to 1. `page` (from 1) is where it begins, `last_page` where it ends. `heading`
+    is the part of the document it stands in, `position` its number there, from 0; `date` is in seconds since 1970.
     """
 
     index: int
@@ -169,6 +169,14 @@ class Hit:
     kind: str = ""
     position: int = 0
     date: float | None = None
+    last_page: int | None = None
+
+
+def pages(first: int | None, last: int | None = None) -> str:
+    """Return where in a document something stands: "page 4", "pages 4-5", "" where that is not known."""
+    if first is None:
+        return ""
+    return f"page {first}" if last in (None, first) else f"pages {first}-{last}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ from mecum.types import Json
 
 SEARCH = "/api/knowledge/search"
 HIT = {
-    "document_id", "path", "title", "collection", "kind", "page", "heading", "chunk_id", "score", "text", "url", "date",
+    "document_id", "path", "title", "collection", "kind", "page", "last_page", "heading", "chunk_id", "score",
+    "text", "url", "date",
 }  # fmt: skip
 
 

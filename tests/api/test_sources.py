@@ -19,7 +19,10 @@ from mecum.api.parse import OPENAI
 from mecum.errors import RetrievalFailed
 from mecum.settings.schema import ServerSettings
 
-HITS = (passage("Ada wrote it. " * 30, 1, page=4, score=0.8), passage("Bob read it.", 2, title="", score=0.3))
+HITS = (
+    passage("Ada wrote it. " * 30, 1, page=4, last_page=5, heading="Who", score=0.8),
+    passage("Bob read it.", 2, title="", score=0.3),
+)
 URL = "http://localhost:8002/#/d"
 GROUNDED: Json = {"metadata": {"enable_l0_retrieval": True}}
 
@@ -86,6 +89,8 @@ async def test_sources_and_retrieval() -> None:
                 "title": "Title 1",
                 "path": "/1.md",
                 "page": 4,
+                "last_page": 5,
+                "heading": "Who",
                 "chunk_id": "c1",
                 "score": 0.8,
                 "snippet": "Ada wrote it. " * 14 + "Ada…",
@@ -97,6 +102,8 @@ async def test_sources_and_retrieval() -> None:
                 "title": "",
                 "path": "/2.md",
                 "page": None,
+                "last_page": None,
+                "heading": None,
                 "chunk_id": "c2",
                 "score": 0.3,
                 "snippet": "Bob read it.",

@@ -35,13 +35,13 @@ def test_passages_stand_in_the_last_user_turn_only() -> None:
 def test_a_passage_is_shown_with_its_place() -> None:
     may = 1_557_000_000.0
     text = block(
-        passage("One.\nTwo.", 1, title="Notes", page=4, heading="Results", date=may, kind="pdf"),
+        passage("One.\nTwo.", 1, title="Notes", page=4, last_page=5, heading="Results", date=may, kind="pdf"),
         passage("Three.", 2, title="", path="/home/ann/mail.eml", date=1e20),
         passage("Four.", 3, title="Ada", heading="Ada", date=may, kind="eml"),
     )
     mark = fence_mark("Who wrote it?", [passage("One.\nTwo.", 1), passage("Three.", 2), passage("Four.", 3)], SECRET)
     passages = [
-        "[1] Notes, page 4, § Results, file of 2019-05-04\n> One.\n> Two.",
+        "[1] Notes, pages 4-5, § Results, file of 2019-05-04\n> One.\n> Two.",
         "[2] /home/ann/mail.eml\n> Three.",
         "[3] Ada, 2019-05-04\n> Four.",
     ]

@@ -49,6 +49,8 @@ def test_what_is_no_date_is_told(text):
     ("found", "said"),
     [
         ({"title": "report.pdf", "page": 4, "heading": "Results"}, "report.pdf, page 4, § Results"),
+        ({"title": "report.pdf", "page": 4, "last_page": 4}, "report.pdf, page 4"),
+        ({"title": "report.pdf", "page": 4, "last_page": 5}, "report.pdf, pages 4-5"),
         ({"title": "", "path": "/a.md", "page": None, "heading": None}, "/a.md"),
         ({"title": "a", "heading": ["One", "Two"]}, "a, § One, Two"),
     ],

@@ -15,7 +15,7 @@ from tests.clients.wire import CHAT_ROUTES, V1, asks, deltas, post
 SAID = "Ada Lovelace wrote the first program [1]."
 MESSAGES: list[ChatCompletionMessageParam] = [{"role": "user", "content": f"!say {SAID}"}]
 RETRIEVAL: dict[str, Any] = {"metadata": {"enable_l0_retrieval": True}}
-SOURCE = {"index", "document_id", "title", "path", "page", "chunk_id", "score", "snippet", "url"}
+SOURCE = {"index", "document_id", "title", "path", "page", "last_page", "heading", "chunk_id", "score", "snippet", "url"}
 
 
 @pytest.fixture

@@ -150,6 +150,42 @@ def test_places_are_those_of_the_first_block():
     assert passages[1].place["line"] > 1
 
 
+def pages(*texts: str) -> Part:
+    return Part.of("pdf", [Block(text, place=Place(page=number)) for number, text in enumerate(texts, 1)])
+
+
+def spans(part: Part) -> list[tuple[int, int]]:
+    return [(one.place["page"], one.place.get("last_page", one.place["page"])) for one in chunk(part)]
+
+
+def test_a_passage_ends_with_its_page():
+    rng = random.Random(8)
+    found = spans(pages(*(" ".join(prose(rng, 4)) for _ in range(20))))
+    assert [first for first, last in found if first != last] == []
+    assert {first for first, _ in found} == set(range(1, 21))
+
+
+def test_a_sentence_that_goes_over_the_page_stays_whole():
+    rng = random.Random(9)
+    full = " ".join(sentence(rng) for _ in range(8))
+    part = pages(f"{full} The boat went over", f"the bar at dawn. {full}", full)
+    first, second, third = chunk(part)
+    assert first.text.endswith("The boat went over\n\nthe bar at dawn.")
+    assert second.text == third.text == full
+    assert spans(part) == [(1, 2), (2, 2), (3, 3)]
+
+
+def test_pages_with_little_on_them_share_a_passage_that_says_so():
+    part = pages("A title.", "A motto.", " ".join(sentence(random.Random(10)) for _ in range(5)))
+    assert spans(part) == [(1, 3)]
+
+
+def test_where_nothing_ends_a_sentence_pages_still_part():
+    """Thai, tables of figures: the first line of a page may go along, no more."""
+    lines = ["ข่าวจากท่าเรือวันนี้ " * 4] * 3
+    assert spans(Part.of("pdf", [Block(text, place=Place(page=n)) for n in (1, 2) for text in lines])) == [(1, 2), (2, 2)]
+
+
 @pytest.mark.parametrize("title", ["", "word " * 400, "Ünïcode"])
 def test_a_context_never_crowds_out_the_text(title):
     (passage,) = chunk(document(["Short."], title=title))

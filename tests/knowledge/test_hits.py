@@ -19,7 +19,17 @@ def test_passages_in_a_row_become_one_hit_with_what_they_share_once() -> None:
     first, second = merged(ranked)
     assert first.text == f"A b. {shared} C d e f."
     assert (first.chunk_id, first.page, first.heading, first.score, first.index) == ("p5", 5, "§ 5", 0.5, 1)
+    assert (first.last_page, second.page, second.last_page) == (6, 10, 10)
     assert (second.text, second.index, second.date, second.collection, second.kind) == ("far away", 2, 7.0, "default", "txt")
+
+
+def test_the_last_page_is_that_of_the_last_passage() -> None:
+    over = scored(5, "it goes over the page")
+    over.found.passage.place["last_page"] = 7
+    assert [(hit.page, hit.last_page) for hit in merged([over, scored(4, "before it")])] == [(5, 7)]
+    nowhere = scored(1, "a text")
+    nowhere.found.passage.place.clear()
+    assert [(hit.page, hit.last_page) for hit in merged([nowhere])] == [(None, None)]
 
 
 def test_passages_without_overlap_are_put_under_each_other() -> None:

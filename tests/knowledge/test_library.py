@@ -13,7 +13,8 @@ from tests.knowledge.libraries import ANN, BEN, add, answers, opened, paths, put
 from mecum.engine.embedder.base import Vectors
 from mecum.engine.embedder.scripted import ScriptedEmbedder
 from mecum.errors import DocumentNotFound, EngineDown, RetrievalFailed
-from mecum.store.values import Filter
+from mecum.store.sqlite import Sqlite
+from mecum.store.values import Filter, NewPassage
 from mecum.types import Query
 
 
@@ -142,6 +143,29 @@ async def test_another_embedder_builds_beside_the_old_index_and_takes_over(tmp_p
         await library.settled()
         found = await library.search(Query(text="harvest"), ANN)
         assert (found.mode, len(other.texts)) == ("hybrid", 1)
+
+
+async def test_what_an_older_version_cut_is_cut_anew_and_answers_meanwhile(tmp_path: Path) -> None:
+    lines = [[f"The harvest of field {n} was good." for n in range(12)], [f"The winter of {n} was long." for n in range(12)]]
+    old = NewPassage("harvest", "harvest", place={"page": 1})  # as version 1 may have cut it: any way but today's
+    async with opened(tmp_path) as library:
+        document = await add(library, "report.pdf", files.pdf(*lines))
+        kept = await library.passages(document.id, ANN)
+        assert [(one.place["page"], one.place.get("last_page")) for one in kept] == [(1, None), (2, None)]
+    store = Sqlite(tmp_path)
+    await store.start()
+    await store.documents.requeue("1")
+    await store.documents.claim()
+    assert await store.documents.index(document.id, document.content_hash, [old]) is not None
+    await store.aclose()
+    async with opened(tmp_path) as library:
+        await library.settled()
+        (done,) = (await library.list(Filter("ann"))).items
+        assert (done.id, done.state, done.title) == (document.id, "ready", "report.pdf")
+        now = await library.passages(document.id, ANN)
+        assert [(one.text, one.place) for one in now] == [(one.text, one.place) for one in kept]
+        same = await add(library, "report.pdf", files.pdf(*lines))  # the same again: nothing to do
+        assert (same.id, await library.passages(document.id, ANN)) == (document.id, now)
 
 
 async def test_a_follow_up_is_searched_with_what_came_before(tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ def _source(hit: Hit, url_of: UrlOf | None) -> Json:
         "title": hit.title,
         "path": hit.path,
         "page": hit.page,
+        "last_page": hit.last_page,
+        "heading": hit.heading,
         "chunk_id": hit.chunk_id,
         "score": hit.score,
         "snippet": snippet(hit.text),

@@ -16,7 +16,7 @@ from typing import Final
 
 from mecum.chat.messages import join, text_of
 from mecum.chat.quoting import label, quoted
-from mecum.types import Hit, Message
+from mecum.types import Hit, Message, pages
 
 # Chosen by trying: `docs/grounding.md` says what was compared.
 _FENCE: Final = (
@@ -74,9 +74,8 @@ def _block(hits: Sequence[Hit], mark: str, *, cite: bool) -> str:
 
 def _passage(hit: Hit, mark: str, passages: int) -> str:
     title, heading = label(hit.title or hit.path, mark=mark), label(hit.heading or "", mark=mark)
-    page = "" if hit.page is None else f"page {hit.page}"
     section = f"§ {heading}" if heading not in ("", title) else ""
-    place = ", ".join(filter(None, (title, page, section, _day(hit))))
+    place = ", ".join(filter(None, (title, pages(hit.page, hit.last_page), section, _day(hit))))
     return f"[{hit.index}] {place}\n{quoted(hit.text, mark=mark, kind=hit.kind, passages=passages)}"
 
 

@@ -20,7 +20,7 @@ from mecum.cli.served import prepared, run
 from mecum.cli.terminal import one_line, plain, say
 from mecum.cli.upload import DOCUMENTS
 from mecum.errors import InvalidRequest, NotFound
-from mecum.types import Json
+from mecum.types import Json, pages
 
 _PAGE: Final = 100  # passages
 
@@ -93,7 +93,8 @@ def facts(document: Json) -> Iterator[tuple[str, str]]:
 def above(passage: Json) -> str:
     """Return the line above a passage: its number, and where in the document it stands."""
     place = passage["place"]
-    known = [f"{name} {place[name]}" for name in ("page", "slide", "sheet", "line") if place.get(name) is not None]
+    known = [at] if (at := pages(place.get("page"), place.get("last_page"))) else []
+    known += [f"{name} {place[name]}" for name in ("slide", "sheet", "line") if place.get(name) is not None]
     if heading := words.heading(place.get("heading")):
         known.append(f"§ {heading}")
     if date := words.day(passage["date"]):

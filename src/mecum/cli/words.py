@@ -10,7 +10,7 @@ from typing import Any
 
 from mecum.cli.terminal import one_line
 from mecum.errors import InvalidRequest
-from mecum.types import Json
+from mecum.types import Json, pages
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _LENGTH = re.compile(r"([0-9]{1,6})([mhdw])", re.ASCII)
@@ -92,8 +92,8 @@ def _length(text: str) -> float | None:
 def place(found: Mapping[str, Any]) -> str:
     """Return where a passage or a source stands: "report.pdf, page 4, § Results"."""
     named = [one_line(str(found.get("title") or found.get("path") or found.get("document_id") or "?"))]
-    if found.get("page") is not None:
-        named.append(f"page {found['page']}")
+    if at := pages(found.get("page"), found.get("last_page")):
+        named.append(at)
     if part := heading(found.get("heading")):
         named.append(f"§ {part}")
     return ", ".join(named)

@@ -2,7 +2,8 @@
 
 A passage is whole paragraphs where they fit, else whole sentences; a chat's is whole turns, the last one of a passage being
 the first of the next; a table's is whole rows, a program's whole lines. A heading goes with what follows it, and the
-headings above a passage are its `context`, which is embedded and searched with it.
+headings above a passage are its `context`, which is embedded and searched with it. A passage ends with its page where it has
+enough by then, after the sentence that goes over it; one that stands on several names the first and the last.
 
 Where to cut is decided by the text around the place, not by counting from the beginning: of the places that make a passage
 of the right size, a border of paragraphs comes before one of sentences, and among equals the one whose text has the lowest
@@ -23,26 +24,27 @@ from __future__ import annotations
 import re
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mecum.knowledge.extract.base import Block, Part
 from mecum.types import Json
 
-VERSION: Final = "1"  # raise it when passages change: documents are then cut anew
+VERSION: Final = "2"  # raise it when passages change: documents are then cut anew
 CONTEXT: Final = 60  # estimated tokens of headings that are kept
-_HEADING, _BLOCK, _SENTENCE, _WORD = 3, 2, 1, 0  # how good a place is to cut before
+_HEADING, _PAGE, _BLOCK, _SENTENCE, _WORD = 4, 3, 2, 1, 0  # how good a place is to cut before
 _RUN: Final = re.compile(r"[^\W\d_]+|\d+|\S")
 _DENSE: Final = re.compile(r"[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U0001f000-\U0003ffff]")
 _LONG_WORDS: Final = re.compile(r"[\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff]")  # Thai, Lao, Tibetan, Myanmar, Khmer
 _SENTENCES: Final = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])[」』”]*|(?<=[।॥؟۔])\s*|\n+")  # noqa: RUF001 -- of CJK
+_ENDED: Final = re.compile(r"[.!?…:。！？：।॥؟۔][\"'”’»)\]」』]*\s*$")  # noqa: RUF001 -- of CJK
 
 
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """Estimated tokens: a passage has at least `least` and at most `most`, unless its section or document is smaller.
 
-    A heading ends a passage that has `section` already.
+    A heading, or the end of a page, ends a passage that has `section` already.
     """
 
     least: int
@@ -56,7 +58,10 @@ CHAT: Final = Sizes(least=150, most=250, section=100)
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A passage: `text` is `part.text[start:stop]`. `place` has `start`, `stop`, and the block's (`Place.json`)."""
+    """A passage: `text` is `part.text[start:stop]`.
+
+    `place` has `start`, `stop`, the first block's (`Place.json`), and `last_page` where the passage goes on over its page.
+    """
 
     text: str
     context: str
@@ -82,7 +87,7 @@ def chunk(part: Part, *, prose: Sizes = PROSE, chat: Sizes = CHAT) -> tuple[Chun
     """Return a document's passages, in reading order."""
     talk = sum(block.kind == "turn" for block in part.blocks) * 2 > len(part.blocks)
     sizes = chat if talk else prose
-    units = list(_units(part, sizes))
+    units = _paged(part, list(_units(part, sizes)))
     found: list[Chunk] = []
     start = 0
     while start < len(units):
@@ -115,6 +120,27 @@ def _units(part: Part, sizes: Sizes) -> Iterator[_Unit]:
             text = part.text[start:stop]
             yield _Unit(start, stop, estimate(text), border, number, zlib.crc32(text[:200].strip().encode()))
             border = _SENTENCE
+
+
+def _paged(part: Part, units: list[_Unit]) -> list[_Unit]:
+    """Return the units with a good place to cut at each page's end; where a sentence goes on, it is behind that."""
+    for place in range(1, len(units)):
+        before, unit = units[place - 1], units[place]
+        if part.blocks[before.block].place.page == part.blocks[unit.block].place.page:
+            continue
+        first = place
+        if _goes_on(part, before, unit):
+            units[place] = replace(unit, border=_WORD)
+            first = place + 1
+        if first < len(units):
+            units[first] = replace(units[first], border=max(units[first].border, _PAGE))
+    return units
+
+
+def _goes_on(part: Part, before: _Unit, unit: _Unit) -> bool:
+    """Whether a unit, the first of its page, ends the sentence of the one before it."""
+    prose = part.blocks[before.block].kind == part.blocks[unit.block].kind == "text"
+    return prose and _ENDED.search(part.text, before.start, before.stop) is None
 
 
 def _pieces(block: Block, most: int) -> Iterator[tuple[int, int]]:
@@ -160,7 +186,7 @@ def _cut(units: Sequence[_Unit], start: int, sizes: Sizes) -> int:
     best: tuple[int, int, int] | None = None
     for place in range(start, len(units)):
         unit = units[place]
-        if unit.border == _HEADING and body and cost >= sizes.section:
+        if unit.border >= _PAGE and body and cost >= sizes.section:
             return place
         if place > start and cost + unit.cost > sizes.most:
             return best[2] if best else place
@@ -186,6 +212,9 @@ def _chunk(part: Part, units: Sequence[_Unit], start: int, stop: int) -> Chunk:
     text = part.text[begin:end].rstrip()
     block = part.blocks[first.block]
     place: Json = {**block.place.json(), "start": begin, "stop": begin + len(text)}
+    last = part.blocks[units[stop - 1].block].place.page
+    if last != block.place.page:
+        place["last_page"] = last
     date = block.date if block.date is not None else _first_date(part.blocks[first.block : units[stop - 1].block + 1])
     return Chunk(text, _context(part, block, first), begin, begin + len(text), place, date)
 

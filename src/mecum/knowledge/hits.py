@@ -80,12 +80,14 @@ def _hit(number: int, group: Sequence[Scored]) -> Hit:
     for one in in_order[1:]:
         text = _continued(text, one.found.passage.text)
     found, passage = best.found, best.found.passage
+    page, last = in_order[0].found.passage.place.get("page"), in_order[-1].found.passage.place
     return Hit(
         index=number,
         document_id=passage.document_id,
         title=found.title,
         path=found.path,
-        page=in_order[0].found.passage.place.get("page"),
+        page=page,
+        last_page=last.get("last_page", last.get("page")),
         chunk_id=passage.id,
         score=best.score,
         text=text,

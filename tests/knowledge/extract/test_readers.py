@@ -134,6 +134,13 @@ def test_docx():
     assert part.blocks[-1].place.heading == ("Results", "Details", "Deeper")
 
 
+def test_a_word_paragraph_behind_a_page_break_is_on_the_new_page():
+    new_page = "<w:p><w:r><w:lastRenderedPageBreak/><w:t>Second.</w:t></w:r></w:p>"
+    over = "<w:p><w:r><w:t>Begins here,</w:t></w:r><w:r><w:lastRenderedPageBreak/><w:t>ends there.</w:t></w:r></w:p>"
+    part = one(files.docx(paragraph("First.") + new_page + over + paragraph("Third.")))
+    assert [block.place.page for block in part.blocks] == [1, 2, 2, 3]
+
+
 def test_pptx():
     part = one(files.pptx())
     assert rows(part) == [

@@ -91,6 +91,8 @@ class _Word:
 
     def _paragraph(self, element: etree._Element) -> Iterator[Block]:
         breaks = len(element.findall(f".//{W}lastRenderedPageBreak"))
+        before = _breaks_before_text(element)
+        self._page += before
         text = _plain(element)
         level = self._levels.get(_style(element), 0)
         if level and text.strip():
@@ -99,7 +101,7 @@ class _Word:
         else:
             listed = element.find(f"{W}pPr/{W}numPr") is not None
             yield Block(f"- {text}" if listed and text.strip() else text, place=Place(self._outline.path, page=self._at()))
-        self._page += breaks
+        self._page += breaks - before
 
     def _table(self, table: etree._Element) -> Iterator[Block]:
         for row in table.iter(f"{W}tr"):
@@ -129,6 +131,16 @@ def _levels(styles: etree._Element | None) -> dict[str, int]:
         elif value.isdecimal() and int(value) < 9:
             found[identity] = int(value) + 1
     return found
+
+
+def _breaks_before_text(paragraph: etree._Element) -> int:
+    """Return how many pages end before a paragraph's first word: Word notes the break inside of it."""
+    breaks = 0
+    for node in paragraph.iter(f"{W}lastRenderedPageBreak", f"{W}t"):
+        if node.tag == f"{W}t" and (node.text or "").strip():
+            break
+        breaks += node.tag != f"{W}t"
+    return breaks
 
 
 def _plain(element: etree._Element) -> str:
