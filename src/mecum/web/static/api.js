@@ -6,7 +6,7 @@ export const storedKey = () => localStorage.getItem(KEY) ?? "";
 /** @param {string} key */
 export const storeKey = (key) => (key ? localStorage.setItem(KEY, key) : localStorage.removeItem(KEY));
 
-/** What the server answered instead of what it was asked for, in its own words. */
+/** What the server answered instead of what it was asked for, in its own words; `param` is the field that it is about. */
 export class Failure extends Error {
   /**
    * @param {number} status
@@ -17,6 +17,7 @@ export class Failure extends Error {
     super(body?.message ?? `The server answered with status ${status}.`);
     this.status = status;
     this.code = String(body?.error?.code ?? "");
+    this.param = String(body?.error?.param ?? "");
     this.wait = wait;
     if (status === 401) document.dispatchEvent(new CustomEvent("mecum:key"));
   }

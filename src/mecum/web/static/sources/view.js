@@ -1,101 +1,56 @@
-// The page behind a source's link, #/d/{document}/{passage}: the passage in its document. All text is text nodes.
-import { Failure, download, get } from "../api.js";
-import { h as make } from "../dom.js";
+// The page behind a source's link, #/d/{document}/{passage}: the passage in its document.
+import { get } from "../api.js";
+import { h, replace } from "../dom.js";
+import { passagePath } from "../router.js";
+import { icon } from "../ui/icons.js";
+import { about, documentPath, downloadButton } from "./about.js";
+import { Passages } from "./passages.js";
+import { words } from "./words.js";
 
-const AROUND = 7; // passages at first, the cited one in the middle
-const MORE = 10;
-let opened = 0; // counts up: an answer for an earlier link is dropped
+/** @typedef {import("./about.js").LibraryDocument} LibraryDocument */
 
-/** @param {HTMLElement} container @param {import("../app.js").Context} context */
-export function mount(container, { route, t }) {
-  const view = make("article", { id: "document" });
-  container.replaceChildren(make("div", { class: "page" }, make("h1", {}, t("view.passage")), view));
-  open(view, route.document ?? "", route.passage ?? "");
-}
+const PARTS = 200; // of a container, listed at most
 
-async function open(view, documentId, passageId) {
-  const mine = ++opened;
-  view.replaceChildren(make("p", {}, "Looking …"));
-  const path = `/api/documents/${encodeURIComponent(documentId)}`;
+/**
+ * @param {HTMLElement} container
+ * @param {import("../app.js").Context} context
+ */
+export async function mount(container, { route, t }) {
+  const back = h("a", { href: "#/library", class: "back" }, icon("left"), t("view.library"));
+  const view = h("article", { id: "document" }, h("p", { role: "status" }, t("sources.looking")));
+  replace(container, h("div", { class: "page reading" }, h("nav", { "aria-label": t("view.passage") }, back), view));
+  const path = documentPath(route.document ?? "");
   try {
-    const found = await get(path);
-    const { items, note } = await passages(path, passageId);
-    if (mine !== opened) return;
-    const text = make("div", { id: "text" });
-    view.replaceChildren(...about(found, path), ...note, text);
-    more(text, path, items, passageId);
-    text.querySelector(".cited")?.scrollIntoView({ block: "center" });
+    const found = /** @type {LibraryDocument} */ (await get(path));
+    const passages = new Passages(path, route.passage ?? "");
+    const there = await passages.open();
+    const gone = there ? [] : [h("p", { role: "alert", class: "notice" }, t("sources.passage.gone"))];
+    const parts = found.container ? await contained(found, t) : [];
+    replace(view, heading(found.title || found.path), ...about(found), tools(found, t), ...gone, ...parts, passages.element);
+    passages.mark?.scrollIntoView({ block: "center" });
   } catch (error) {
-    if (mine === opened) view.replaceChildren(make("p", { role: "alert" }, words(error)));
+    replace(view, heading(t("view.passage")), h("p", { role: "alert" }, words(error)));
   }
 }
 
-/** Returns the passages around one; where it is gone, the document's first, and a note. */
-async function passages(path, passageId) {
-  const list = (query) => get(`${path}/passages?limit=${AROUND}${query}`);
-  if (!passageId) return { ...(await list("")), note: [] };
-  try {
-    return { ...(await list(`&around=${encodeURIComponent(passageId)}`)), note: [] };
-  } catch (error) {
-    if (!(error instanceof Failure) || error.status !== 404) throw error;
-    const note = make("p", { role: "alert" }, "This passage is no longer in the document, which has changed. It begins like this:");
-    return { ...(await list("")), note: [note] };
-  }
+/** @param {string} text */
+const heading = (text) => h("h1", { dir: "auto" }, text);
+
+/** @param {LibraryDocument} found @param {import("../app.js").Context["t"]} t */
+function tools(found, t) {
+  const whole = found.container_id ? h("a", { class: "button", href: passagePath(found.container_id) }, t("sources.container")) : null;
+  return h("p", { class: "toolbar" }, downloadButton(found), whole);
 }
 
-function words(error) {
-  if (error.code === "document_not_found") return "This document is no longer in your library.";
-  return error instanceof Failure ? error.message : "The server does not answer.";
-}
-
-function about(found, path) {
-  const facts = [found.collection, found.kind, found.date && new Date(found.date * 1000).toLocaleDateString()];
-  const file = make("button", { type: "button" }, "Download the file");
-  const name = found.path.split("#")[0].split(/[/\\]/).pop() || "document";
-  file.addEventListener("click", () => download(`${path}/file`, name).catch((error) => file.replaceWith(words(error))));
-  const failure = found.error ? [make("p", { role: "alert" }, found.error.message)] : [];
-  return [
-    make("h2", {}, found.title || found.path),
-    make("p", { class: "path" }, found.path),
-    make("p", {}, facts.filter(Boolean).join(" · ")),
-    make("p", {}, file),
-    ...failure,
-  ];
-}
-
-function place(passage) {
-  const { page, last_page: last, sheet, heading } = passage.place;
-  const pages = last ? `pages ${page}-${last}` : page && `page ${page}`;
-  const section = heading && !passage.text.startsWith(heading) && `§ ${heading}`; // many a text begins with its heading
-  return [pages, sheet && `sheet ${sheet}`, section].filter(Boolean).join(", ");
-}
-
-function shown(passage, cited) {
-  const text = make("p", {}, passage.text);
-  const block = make("section", { class: passage.id === cited ? "cited" : "" }, make("small", {}, place(passage)), text);
-  if (passage.id === cited) block.setAttribute("aria-current", "true");
-  return block;
-}
-
-/** Shows passages, with buttons to those before and after them. */
-function more(text, path, items, cited) {
-  const list = make("div", {}, ...items.map((item) => shown(item, cited)));
-  let first = items[0]?.position ?? 0;
-  let next = (items.at(-1)?.position ?? -1) + 1;
-  const earlier = make("button", { type: "button", hidden: first === 0 }, "Earlier");
-  const later = make("button", { type: "button", hidden: items.length === 0 }, "Later");
-  earlier.addEventListener("click", async () => {
-    const start = Math.max(0, first - MORE);
-    const found = await get(`${path}/passages?start=${start}&limit=${first - start}`);
-    list.prepend(...found.items.map((item) => shown(item, cited)));
-    first = start;
-    earlier.hidden = first === 0;
-  });
-  later.addEventListener("click", async () => {
-    const found = await get(`${path}/passages?start=${next}&limit=${MORE}`);
-    list.append(...found.items.map((item) => shown(item, cited)));
-    next += found.items.length;
-    later.hidden = found.items.length < MORE;
-  });
-  text.replaceChildren(earlier, list, later);
+/**
+ * Links to what a mailbox, or another file of several documents, holds.
+ * @param {LibraryDocument} found
+ * @param {import("../app.js").Context["t"]} t
+ */
+async function contained(found, t) {
+  const query = new URLSearchParams({ limit: String(PARTS), collection: found.collection, path_prefix: `${found.path}#` });
+  const { items, total } = /** @type {{items: LibraryDocument[], total: number}} */ (await get(`/api/documents?${query}`));
+  const links = items.map((item) => h("li", {}, h("a", { href: passagePath(item.id), dir: "auto" }, item.title || item.path)));
+  const more = total > items.length ? h("p", { class: "hint" }, t("sources.parts.more", { number: total - items.length })) : null;
+  return [h("h2", {}, t("sources.parts", { number: total })), h("ul", { class: "parts" }, ...links), more].filter((each) => each !== null);
 }

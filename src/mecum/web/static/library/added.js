@@ -1,0 +1,100 @@
+// The files that are being added: how far all are, and each.
+import { h, replace } from "../dom.js";
+import { passagePath } from "../router.js";
+import { number, size, t } from "../strings/index.js";
+import { announce } from "../ui/announce.js";
+import { button, iconButton } from "../ui/button.js";
+import { stateAdvice, stateBadge } from "./states.js";
+import { isFailed, isOpen, uploads } from "./uploads.js";
+
+/** @typedef {import("./uploads.js").Upload} Upload */
+
+const MOST = 100; // rows: a folder may hold ten thousand files
+
+/**
+ * Shows the uploads, and nothing while there are none.
+ * @param {HTMLElement} container
+ * @returns {() => void}
+ */
+export function showAdded(container) {
+  /** @type {Map<number, Row>} */
+  const rows = new Map();
+  const head = h("div", { class: "added-head" });
+  const list = h("ul", { id: "added" });
+  const rest = h("p", { class: "hint" });
+  replace(container, head, list, rest);
+  let frame = 0;
+  let busy = false;
+
+  function draw() {
+    frame = 0;
+    const sums = uploads.sums;
+    container.hidden = !sums.all;
+    replace(head, ...headOf(sums));
+    const shown = [...uploads.all].sort((one, other) => rank(one) - rank(other) || one.number - other.number).slice(0, MOST);
+    for (const [key, row] of rows) if (!shown.some((upload) => upload.number === key)) row.element.remove(), rows.delete(key);
+    shown.forEach((upload, index) => {
+      const row = rows.get(upload.number) ?? new Row(upload);
+      rows.set(upload.number, row);
+      row.show();
+      if (list.children[index] !== row.element) list.insertBefore(row.element, list.children[index] ?? null);
+    });
+    rest.textContent = sums.all > MOST ? t("library.added.more", { number: number(sums.all - MOST) }) : "";
+    if (busy && !sums.open && !sums.read) announce(t("library.added.over", { done: number(sums.done), failed: number(sums.failed) }));
+    busy = sums.open + sums.read > 0;
+  }
+  const unfollow = uploads.follow(() => (frame ||= window.requestAnimationFrame(draw)));
+  draw();
+  return () => (unfollow(), window.cancelAnimationFrame(frame));
+}
+
+/** What is at work first, then what went wrong, what waits, what is done. @param {Upload} upload */
+function rank(upload) {
+  if (upload.phase === "sending") return 0;
+  if (isFailed(upload)) return 1;
+  if (uploads.isRead(upload)) return 2;
+  return isOpen(upload) ? 3 : 4;
+}
+
+/** @param {typeof uploads.sums} sums */
+function headOf(sums) {
+  const done = sums.done + sums.failed;
+  const title = h("h2", {}, sums.open || sums.read ? t("library.added.busy", { done: number(done), all: number(sums.all) }) : t("library.added.all", { number: number(sums.all) }));
+  const bar = sums.open ? h("progress", { max: 1, value: sums.part, "aria-label": t("library.added.progress") }) : null;
+  const again = sums.failed ? button(t("library.added.retry"), () => uploads.retryFailed(), { class: "button plain" }) : null;
+  const stop = sums.open ? button(t("library.added.cancel"), () => uploads.cancelAll(), { class: "button plain" }) : null;
+  const clear = sums.open + sums.read < sums.all ? button(t("library.added.clear"), () => uploads.clear(), { class: "button plain" }) : null;
+  return [title, bar, h("span", { class: "actions" }, again, stop, clear)];
+}
+
+class Row {
+  /** @param {Upload} upload */
+  constructor(upload) {
+    this.upload = upload;
+    this.name = h("b", { dir: "auto" }, upload.path);
+    this.bar = h("progress", { max: 1, value: 0, "aria-label": t("library.upload.progress", { path: upload.path }) });
+    this.state = h("span", { class: "row-state" });
+    this.note = h("p", { class: "fault" });
+    this.cancel = iconButton("close", t("library.upload.cancel", { path: upload.path }), () => uploads.cancel(upload), { class: "icon-button small" });
+    this.retry = iconButton("again", t("library.upload.retry", { path: upload.path }), () => uploads.retry(upload), { class: "icon-button small" });
+    const facts = h("span", { class: "hint" }, size(upload.file.size));
+    this.element = h("li", {}, h("div", { class: "row-line" }, this.name, facts, this.state, this.bar, this.retry, this.cancel), this.note);
+    this.told = "";
+  }
+
+  show() {
+    const { phase, part, document, message } = this.upload;
+    this.bar.value = part;
+    const told = [phase, document?.state, message].join(" ");
+    if (told === this.told) return;
+    this.told = told;
+    this.bar.hidden = phase !== "sending";
+    this.cancel.hidden = !isOpen(this.upload);
+    this.retry.hidden = !isFailed(this.upload) && phase !== "cancelled";
+    replace(this.state, document ? stateBadge(document.state) : h("span", { class: `badge${phase === "failed" ? " bad" : ""}` }, t(`library.upload.${phase}`)));
+    if (document) replace(this.name, h("a", { href: passagePath(document.id) }, this.upload.path));
+    this.note.textContent = message || (document && stateAdvice(document)) || "";
+    this.note.hidden = !this.note.textContent;
+    this.element.className = document?.state ?? phase;
+  }
+}
