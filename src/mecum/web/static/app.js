@@ -1,6 +1,7 @@
 // The page: puts the shell around whichever view the address means. Views get a Context and know nothing of the shell.
 import * as api from "./api.js";
 import { one } from "./dom.js";
+import { isHelpKey } from "./help/shortcuts.js";
 import { follow, navigate, parse } from "./router.js";
 import { closeDrawer, setUpDrawer, toggleDrawer } from "./shell/drawer.js";
 import { closePanel, openPanel, panelIsOpen } from "./shell/panel.js";
@@ -88,6 +89,8 @@ function keys(event) {
   if ((event.ctrlKey || event.metaKey) && !event.shiftKey && event.key.toLowerCase() === "k") {
     event.preventDefault();
     openPalette();
+  } else if (isHelpKey(event, navigate)) {
+    event.preventDefault();
   } else if (event.key === "Escape" && !event.defaultPrevented && !document.querySelector("dialog[open], [popover]:popover-open")) {
     if (closeDrawer()) return;
     if (panelIsOpen()) closePanel();
