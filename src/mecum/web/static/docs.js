@@ -7,5 +7,5 @@ SwaggerUIBundle({
   validatorUrl: null,
   deepLinking: true,
   tryItOutEnabled: true,
-  requestInterceptor: (request) => ({ ...request, headers: { ...headers(), ...request.headers } }), // with the page's key
+  requestInterceptor: (/** @type {{headers: object}} */ request) => ({ ...request, headers: { ...headers(), ...request.headers } }), // with the page's key
 });

@@ -1,44 +1,108 @@
-import { call, events } from "../api.js";
-import { h } from "../dom.js";
+// The chat: the thread, and the box below it.
+import { h, one, replace } from "../dom.js";
+import { conversationPath } from "../router.js";
+import { t } from "../strings/index.js";
+import { welcome } from "../help/welcome.js";
+import { actionsButton } from "./actions.js";
+import { Composer } from "./composer.js";
+import * as kept from "./conversations.js";
+import { offered } from "./offered.js";
+import { Session, blank } from "./session.js";
+import { Thread } from "./thread.js";
 
-const element = (id) => document.getElementById(id);
-let running = null;
+/** @typedef {import("../app.js").Context} Context */
 
-/** @param {HTMLElement} container @param {import("../app.js").Context} context */
-export function mount(container, { t }) {
-  const question = h("textarea", { id: "question", rows: 3, required: true, "aria-label": "Ask" });
-  const form = h("form", { id: "ask" }, question, h("button", { id: "send", class: "button primary" }, "Ask"), h("button", { id: "stop", type: "button", class: "button", hidden: true }, "Stop"));
-  container.replaceChildren(h("div", { class: "page" }, form, h("article", { id: "answer", "aria-busy": "false", hidden: true })));
-  form.addEventListener("submit", (event) => {
-    event.preventDefault();
-    if (!running) ask(question.value);
-  });
-  element("stop").addEventListener("click", () => running?.abort());
+/**
+ * @param {HTMLElement} container
+ * @param {Context} context
+ * @returns {Promise<(() => void) | undefined>}
+ */
+export async function mount(container, context) {
+  const id = context.route.conversation;
+  const conversation = id ? await kept.get(id) : undefined;
+  if (id && !conversation) {
+    missing(container);
+    return undefined;
+  }
+  const view = new ChatView(container, context, conversation, id ? await kept.messages(id) : new Map());
+  view.show();
+  void view.learn();
+  return () => view.leave();
 }
 
-async function ask(question) {
-  const answer = element("answer");
-  answer.hidden = false;
-  answer.textContent = "";
-  answer.setAttribute("aria-busy", "true");
-  running = new AbortController();
-  element("stop").hidden = false;
-  try {
-    const response = await call("/api/kernel2/chat", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ messages: [{ role: "user", content: question }] }),
-      signal: running.signal,
+/** @param {HTMLElement} container */
+function missing(container) {
+  replace(container, h("div", { class: "page" }, h("h1", {}, t("chat.missing")), h("p", {}, t("chat.missing.hint")), h("a", { href: "#/", class: "button" }, t("chat.new"))));
+}
+
+class ChatView {
+  #title = h("h1", { class: "title", dir: "auto" });
+  #start = h("div", { class: "start" });
+  #left = false;
+  /** @type {(() => void) | undefined} */
+  #leaveStart;
+  #undo = () => {};
+
+  /**
+   * @param {HTMLElement} container
+   * @param {Context} context
+   * @param {import("./types.js").Conversation | undefined} conversation
+   * @param {Map<string, import("./types.js").Message>} messages
+   */
+  constructor(container, context, conversation, messages) {
+    const start = conversation ? {} : taken();
+    const stored = Boolean(conversation);
+    this.context = context;
+    this.session = new Session(conversation ?? blank({ role: start.role ?? null }), messages, { stored, changed: () => this.show() });
+    this.thread = new Thread(this.session, context);
+    this.composer = new Composer(this.session, context, this.thread);
+    if (start.text) this.composer.text = start.text;
+    const foot = h("div", { class: "foot" }, this.thread.down, this.composer.element, h("p", { class: "hint caution" }, t("chat.caution")));
+    replace(container, this.#start, this.thread.element, foot);
+    this.#undo = kept.follow((change, elsewhere) => {
+      if (change.conversation === this.session.conversation.id && (elsewhere || !change.message)) void this.session.take(change);
     });
-    for await (const event of events(response)) {
-      if (event.error) throw new Error(event.error.message);
-      answer.append(event.choices[0].delta.content ?? "");
-    }
-  } catch (error) {
-    answer.append(error.name === "AbortError" ? " (stopped)" : `\n${error.message}`);
-  } finally {
-    answer.setAttribute("aria-busy", "false");
-    element("stop").hidden = true;
-    running = null;
+    this.composer.focus();
   }
+
+  /** Asks the server what there is to choose from. */
+  async learn() {
+    this.session.offered = await offered();
+    if (!this.#left) this.show();
+  }
+
+  show() {
+    const { session } = this;
+    const { conversation, branch } = session;
+    if (session.stored) history.replaceState(null, "", conversationPath(conversation.id)); // no new view: it is this one
+    if (branch.length) this.#endStart();
+    else this.#leaveStart ??= welcome(this.#start, this.context, (text) => ((this.composer.text = text), this.composer.focus()));
+    this.#title.textContent = conversation.title;
+    document.title = conversation.title ? `${conversation.title} · mecum` : "mecum";
+    replace(one("#tools"), ...(session.stored ? [this.#title, actionsButton(conversation, this.context)] : []));
+    this.thread.show();
+    this.composer.show();
+  }
+
+  leave() {
+    this.#left = true;
+    this.#endStart();
+    this.#undo();
+    this.thread.leave();
+    this.composer.leave();
+    one("#tools").replaceChildren();
+  }
+
+  #endStart() {
+    this.#leaveStart?.();
+    this.#leaveStart = undefined;
+    this.#start.replaceChildren();
+  }
+}
+
+/** Returns what a new chat was to begin with, once. @returns {{text?: string, role?: string}} */
+function taken() {
+  const start = JSON.parse(sessionStorage.getItem("mecum.start") ?? "{}");
+  sessionStorage.removeItem("mecum.start");
+  return start;
 }

@@ -2,6 +2,8 @@
 interface Settings {
   ALLOWED_TAGS?: string[];
   ALLOWED_ATTR?: string[];
+  ALLOWED_URI_REGEXP?: RegExp;
+  ADD_URI_SAFE_ATTR?: string[];
   ALLOW_DATA_ATTR?: boolean;
   ALLOW_ARIA_ATTR?: boolean;
   USE_PROFILES?: { mathMl?: boolean };
