@@ -54,7 +54,6 @@ export class Uploads {
   /** @param {File} file @param {string} path @param {string} collection */
   add(file, path, collection) {
     this.all.push({ number: ++this.#made, file, path, collection, phase: "waiting", part: 0, tries: 0, message: "", document: null });
-    this.#unfollow ??= followLibrary((event) => this.#heard(event));
     this.#next();
   }
 
@@ -102,6 +101,7 @@ export class Uploads {
   }
 
   #next() {
+    this.#unfollow ??= followLibrary((event) => this.#heard(event));
     for (; this.#busy < AT_ONCE; ) {
       const group = this.#group();
       if (!group.length) break;
