@@ -78,7 +78,13 @@ def test_counts(library: Whole) -> None:
         "documents": {"queued": 0, "processing": 0, "searchable": 0, "ready": 1, "no_text": 1, "failed": 0},
         "passages": 1,
         "without_vector": 0,
-        "embedder": {"state": "ready", "reason": None, "identity": "scripted-1"},
+        "embedder": {
+            "state": "ready",
+            "reason": None,
+            "identity": "scripted-1",
+            "model": "scripted",
+            "rebuilding": False,
+        },
     }
 
 

@@ -39,7 +39,7 @@ def test_a_running_server_is_told_line_by_line(server, home):
     assert told["engine"] == "scripted (scripted), restarted never"
     assert told["queue"] == "0 at work, 0 waiting"
     assert told["library"] == "no documents yet"
-    assert told["embedder"] == "ready"
+    assert told["embedder"] == "scripted, ready"
     assert told["data"] == str(home)
 
 

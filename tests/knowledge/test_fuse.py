@@ -6,7 +6,7 @@ import pytest
 
 from mecum.knowledge.fuse import Match, Spread, Usual, first_look, relevance, trust_in_words
 
-E5 = Usual.of("multilingual-e5-small-g1", 384)
+E5 = Usual(0.77, 0.022)
 SPREAD = Spread.of(0.75, 0.022, 1000, E5)
 
 
@@ -72,4 +72,6 @@ def test_a_small_library_is_judged_by_what_is_usual() -> None:
     alone = Spread.of(0.9, 0.0, 1, E5)  # one passage: it is its own mean
     assert alone.deviations(0.9) > 3
     assert Spread.of(0.9, 0.02, 100_000, E5).mean == pytest.approx(0.9, abs=1e-3)
-    assert Usual.of("another", 64) == Usual(0.0, 0.125)
+    assert Usual.known("multilingual-e5-small-g1-0123", 384) == E5
+    assert Usual.known("scripted-1", 64) == Usual(0.0, 0.125)
+    assert Usual.known("multilingual-e5-large", 1024) is None

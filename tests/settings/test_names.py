@@ -25,6 +25,7 @@ def test_every_setting_can_be_set_in_the_environment(tmp_path: Path):
         text = one.schema["enum"][0] if "enum" in one.schema else examples.get(kind, "http://127.0.0.1:1")
         text = "http://127.0.0.1:1" if "allowed" in one.schema else text
         text = "12 GB" if name == "engine.memory" else text
+        text = "{text}" if "{text}" in one.allowed else text
         text = str(one.schema["minimum"]) if kind == "integer" and "maximum" in one.schema else text
         assert load({}, {"MECUM_HOME": str(tmp_path), one.env: text}).origins[name] == one.env
 
@@ -32,4 +33,4 @@ def test_every_setting_can_be_set_in_the_environment(tmp_path: Path):
 def test_names():
     assert KNOWN["engine.base_url"].env == "MECUM_ENGINE_BASE_URL"
     assert KNOWN["home"].env == "MECUM_HOME"
-    assert [name for name, one in KNOWN.items() if one.secret] == ["engine.api_key"]
+    assert [name for name, one in KNOWN.items() if one.secret] == ["engine.api_key", "library.embedder_key"]

@@ -93,7 +93,13 @@ def counts_body(counts: Counts, embedder: Embedder) -> Json:
         "documents": {state: counts.documents.get(state, 0) for state in STATES},
         "passages": counts.passages,
         "without_vector": counts.without_vector,
-        "embedder": {"state": status.state, "reason": status.reason, "identity": embedder.identity},
+        "embedder": {
+            "state": status.state,
+            "reason": status.reason,
+            "identity": embedder.identity,
+            "model": embedder.name,
+            "rebuilding": counts.rebuilding,
+        },
     }
 
 
@@ -190,7 +196,13 @@ _COUNTS = _object(
     documents=_object(**dict.fromkeys(STATES, _COUNT)),
     passages=_COUNT,
     without_vector=_COUNT,
-    embedder=_object(state=_TEXT, reason=_TEXT_OR_NOT, identity=_TEXT),
+    embedder=_object(
+        state=_TEXT,
+        reason=_TEXT_OR_NOT,
+        identity=_TEXT,
+        model=_TEXT,
+        rebuilding={"type": "boolean", "description": "its vectors are being made; those from before answer meanwhile"},
+    ),
 )
 _NUMBERS: Final[Json] = {"type": "object", "additionalProperties": _COUNT}
 _FACETS = _object(

@@ -20,6 +20,7 @@ from mecum.engine.embedded import Embedded
 from mecum.engine.embedder.base import Embedder
 from mecum.engine.embedder.local import LocalEmbedder
 from mecum.engine.embedder.scripted import ScriptedEmbedder
+from mecum.engine.embedder.upstream import UpstreamEmbedder
 from mecum.engine.queue import Queue
 from mecum.engine.scripted import Scripted
 from mecum.engine.upstream import Upstream
@@ -123,6 +124,9 @@ def _engine(settings: Settings) -> Engine:
 
 
 def _embedder(settings: Settings) -> Embedder:
-    if settings.library.embedder == "local":
+    library = settings.library
+    if library.embedder_url:
+        return UpstreamEmbedder(library)
+    if library.embedder == "local":
         return LocalEmbedder(settings.home)
-    return ScriptedEmbedder(missing=settings.library.embedder == "none")
+    return ScriptedEmbedder(missing=library.embedder == "none")

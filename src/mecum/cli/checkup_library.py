@@ -43,7 +43,7 @@ async def _of_server(server: Running) -> Iterator[Finding]:
     embedder = counts["embedder"]
     found = [_documents(counts["documents"], counts["passages"], counts["without_vector"])]
     if embedder["state"] == "ready":
-        found.append(Finding("embedder", "ok", embedder["identity"]))
+        found.append(Finding("embedder", "ok", words.embedder(counts)))
     else:
         reason = str(embedder["reason"] or "It does not run.")
         known, _, fix = reason.rpartition(". ")  # what to do stands last

@@ -96,3 +96,5 @@ def _end(number: int, counts: Json) -> None:
         note(f"listed {number:,}. The library: {words.library(counts)}.")
     if total and counts["embedder"]["state"] != "ready":
         note(f"search is by keywords: {counts['embedder']['reason'] or 'there is no embedder.'}")
+    elif total and counts["embedder"]["rebuilding"]:
+        note(f"another embedder is taking over: {words.embedder(counts)}.")

@@ -85,12 +85,8 @@ def rows(home: Path, server: Running, health: Json | None, library: Json | None 
         yield "queue", f"{queue['working']} at work, {queue['waiting']} waiting"
     if library:
         yield "library", words.library(library)
-        yield "embedder", _embedder(library["embedder"])
+        yield "embedder", words.embedder(library)
     yield "data", str(home)
-
-
-def _embedder(embedder: Json) -> str:
-    return "ready" if embedder["state"] == "ready" else f"{embedder['state']}: {embedder['reason'] or 'no reason given'}"
 
 
 def _state(health: Json) -> str:

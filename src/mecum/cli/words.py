@@ -111,6 +111,17 @@ def states(documents: Mapping[str, int]) -> str:
     return ", ".join(f"{documents[name]:,} {name.replace('_', ' ')}" for name in known + others)
 
 
+def embedder(counts: Json) -> str:
+    """Return how the library's embedder does, in one line."""
+    one = counts["embedder"]
+    if one["state"] != "ready":
+        return f"{one['state']}: {one['reason'] or 'no reason given'}"
+    if not one["rebuilding"]:
+        return f"{one['model']}, ready"
+    done = counts["passages"] - counts["without_vector"]
+    return f"{one['model']}, {done:,} of {many(counts['passages'], 'passage')} embedded; the former index answers meanwhile"
+
+
 def library(counts: Json) -> str:
     """Return how far a library is, in one line."""
     number = sum(counts["documents"].values())

@@ -44,9 +44,11 @@ class Usual:
     deviation: float
 
     @classmethod
-    def of(cls, identity: str, dimension: int) -> Usual:
-        """Return what is known of an embedder; of one that is not known, what directions at random would give."""
-        return cls(0.77, 0.022) if "multilingual-e5" in identity else cls(0.0, 1 / math.sqrt(max(dimension, 1)))
+    def known(cls, identity: str, dimension: int) -> Usual | None:
+        """Return what was measured beforehand of an embedder: the weights below were fitted with it. None: of others."""
+        if identity.startswith("multilingual-e5-small-g"):
+            return cls(0.77, 0.022)
+        return cls(0.0, 1 / math.sqrt(max(dimension, 1))) if identity.startswith("scripted") else None
 
 
 @dataclass(frozen=True, slots=True)

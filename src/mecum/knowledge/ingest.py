@@ -22,6 +22,7 @@ from mecum.knowledge.loop import Loop
 from mecum.knowledge.progress import Progress
 from mecum.knowledge.reading import Extractor, Reading
 from mecum.knowledge.reading.extractor import SMALL
+from mecum.knowledge.usual import usual_of
 from mecum.store.base import Store
 from mecum.store.values import About, Document, Failure, NewPart, State, Unembedded, file_name
 
@@ -37,13 +38,23 @@ log = logging.getLogger(__name__)
 
 
 class Ingest:
-    """Works on one store. Whatever changes is told to `progress`."""
+    """Works on one store. Whatever changes is told to `progress`; `swapped`: another embedder's index answers now."""
 
-    def __init__(self, store: Store, embedder: Embedder, progress: Progress, extractor: Extractor | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        embedder: Embedder,
+        progress: Progress,
+        extractor: Extractor | None = None,
+        *,
+        swapped: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self._store = store
         self._embedder = embedder
         self._progress = progress
         self._extractor = extractor or Extractor()
+        self._swapped = swapped
+        self._used = ""  # the embedder that the store was told of
         self._small = Loop("reading documents", _Lane(store, self._read, CLAIM, at_most=SMALL).run)
         self._large = Loop("reading large documents", _Lane(store, self._read, 1, over=SMALL).run)
         self._vectors = Loop("embedding passages", self._embed_all)
@@ -53,7 +64,7 @@ class Ingest:
         await self._store.documents.unclaim()
         await self._store.documents.requeue(chunk.VERSION)
         if self._embedder.status().ready:
-            await self._store.vectors.use(self._embedder.identity, self._embedder.dimension)
+            await self._use()
         for loop in (self._small, self._large, self._vectors):
             loop.start()
             loop.wake()
@@ -131,15 +142,27 @@ class Ingest:
         Raises:
             EngineDown: the embedder cannot be kept running; later it may.
         """
+        await self._embedder.usable()  # of a server that is down: when it is back
         identity = self._embedder.identity
         if not identity or not self._embedder.status().ready:
             return
+        await self._use()
+        await usual_of(self._embedder, self._store)  # before any vector can answer
         await self._publish(identity, None)  # a kill may have come between the two
         while texts := await self._store.vectors.missing(identity, MISSING):
             for start in range(0, len(texts), BATCH):
                 await self._embed(identity, texts[start : start + BATCH])
         if (await self._store.vectors.stamp()).building == identity and await self._store.vectors.swap(identity):
             log.info("the index is the new embedder's now", extra={"embedder": identity})
+            if self._swapped:
+                await self._swapped()
+
+    async def _use(self) -> None:
+        """Tell the store which embedder works, once for each."""
+        identity = self._embedder.identity
+        if identity != self._used:
+            await self._store.vectors.use(identity, self._embedder.dimension)
+            self._used = identity
 
     async def _embed(self, identity: str, texts: Sequence[Unembedded]) -> None:
         vectors = await self._embedder.embed_passages([text.embedded for text in texts])

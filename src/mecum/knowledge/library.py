@@ -15,6 +15,7 @@ from typing import Final, Literal
 
 from mecum.engine.embedder.base import Embedder
 from mecum.errors import DocumentNotFound, RetrievalFailed, StoreError
+from mecum.knowledge.former import Former, Others
 from mecum.knowledge.ingest import Ingest
 from mecum.knowledge.progress import Event, Progress
 from mecum.knowledge.question import in_context
@@ -61,9 +62,9 @@ class NewFile:
 
 
 class Library:
-    """The documents of one store. `top_k` is how many passages a search gives that does not say it."""
+    """The documents of one store. `top_k` is how many passages a search gives that says none; `others` as in `Former`."""
 
-    def __init__(self, store: Store, embedder: Embedder, *, top_k: int = 5) -> None:
+    def __init__(self, store: Store, embedder: Embedder, *, top_k: int = 5, others: Others = tuple) -> None:
         self._store = store
         self._embedder = embedder
         self._top_k = top_k
@@ -71,7 +72,8 @@ class Library:
         self._progress = Progress()
         self._search = Search(store, embedder)
         self._loading: asyncio.Task[None] | None = None
-        self._ingest = Ingest(store, embedder, self._progress)
+        self._former = Former(store, embedder, others, self._search)
+        self._ingest = Ingest(store, embedder, self._progress, swapped=self._former.retire)
 
     async def start(self) -> None:
         """Open the store and the embedder, and go on with whatever was not finished.
@@ -81,6 +83,7 @@ class Library:
         """
         await self._store.start()
         await self._embedder.start()
+        await self._former.start()
         self._load()
         await self._ingest.start()
 
@@ -92,6 +95,7 @@ class Library:
             self._loading.cancel()
             await asyncio.wait([self._loading])
         await self._embedder.aclose()
+        await self._former.aclose()
         await self._store.aclose()
 
     @property
@@ -252,12 +256,12 @@ class Library:
 
         Without an embedder "ready" means searchable. Documents that were removed meanwhile are left out.
         """
-        goal = until if self._embedder.status().ready else "searchable"
         deadline = time.monotonic() + timeout
         with self._progress.following(principal.owner) as changed:
             while True:
                 found = [await self._store.documents.get(principal.owner, one) for one in document_ids]
                 documents = tuple(one for one in found if one is not None)
+                goal = until if self._embedder.status().ready else "searchable"  # it may come and go
                 left = deadline - time.monotonic()
                 if left <= 0 or all(one.state in _DONE[goal] for one in documents):
                     return documents

@@ -3,7 +3,8 @@
 Invariants, proved by `tests/knowledge/test_search.py`:
   - every hit was joined with its row after it was found, so that a deleted document, or somebody else's, cannot answer;
   - a question that the library does not answer gets no passages: `status` is "empty";
-  - without an embedder, or while its index is being built, keywords alone answer, and `mode` says so.
+  - a question is compared only with vectors of the embedder that made its own: while another one's index is built, the one
+    that the old index is of answers, if it is here; else, and without an embedder, keywords alone, and `mode` says so.
 """
 
 from __future__ import annotations
@@ -12,18 +13,18 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, Protocol
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mecum.errors import EngineError
 from mecum.knowledge.clues import asking
-from mecum.knowledge.fuse import Spread, Usual, first_look, relevance, trust_in_words
+from mecum.knowledge.fuse import Spread, first_look, relevance, trust_in_words
 from mecum.knowledge.hits import Scored, beside, distinct, merged
-from mecum.knowledge.matrix import Floats, Matrix
+from mecum.knowledge.matrix import Matrix
 from mecum.knowledge.question import Question, asked, parts
 from mecum.knowledge.second import second_look
+from mecum.knowledge.speakers import Asked, Speaker, Speakers
 from mecum.knowledge.texts import Read, Texts
 from mecum.knowledge.tokens import VERSION, Tokenizer
 from mecum.store.base import Store
@@ -38,19 +39,6 @@ PERIODS: Final = 2  # where the time may be several, the last so many
 SECOND: Final = 50  # passages that are read for the second look
 LOOKED_AT: Final = 5  # keyword matches that tell how far the library covers the question
 Mode = Literal["hybrid", "keyword", "vector"]
-
-
-class Embedder(Protocol):
-    """What search needs of an embedder; `identity` as the index's stamp."""
-
-    @property
-    def identity(self) -> str:
-        """What the vectors depend on, as one short name; "" while the embedder is not there."""
-        ...
-
-    async def embed_query(self, text: str) -> Floats:
-        """Return a question's unit vector. Raises EngineError when it cannot."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,9 +71,9 @@ class _Task:
 class Search:
     """Searches one store. `embedder` None: by keywords alone. `clock` tells what "yesterday" is, in seconds since 1970."""
 
-    def __init__(self, store: Store, embedder: Embedder | None = None, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, store: Store, embedder: Speaker | None = None, *, clock: Callable[[], float] = time.time) -> None:
         self._store = store
-        self._embedder = embedder
+        self._speakers = Speakers(store, embedder)
         self._clock = clock
         self._tokenizer = Tokenizer()
         self._matrix = Matrix()
@@ -97,8 +85,16 @@ class Search:
         """Make the keywords anew if they are another tokeniser's; load the vectors, so that no question waits for them."""
         if await self._store.keywords.stamp() != VERSION:
             await self._store.keywords.rebuild(VERSION, lambda text: " ".join(self._tokenizer.tokens(text)))
+        await self.refresh()
+
+    async def refresh(self) -> None:
+        """Take note of what changed in the index."""
         async with self._matrix_lock:
             await self._refresh()
+
+    def lend(self, former: Speaker | None) -> None:
+        """Take the embedder that the index is of, while ours is built beside it; None: from now on ours alone."""
+        self._speakers.former = former
 
     async def search(
         self, query: str, where: Filter, *, k: int = 5, mode: Mode = "hybrid", min_score: float | None = None
@@ -134,7 +130,9 @@ class Search:
     async def _rank(self, query: str, where: Filter, k: int, mode: Mode) -> Ranking:
         question, vector = await asyncio.gather(self._question(query), self._vector(query, mode))
         words = await self._words(question, where) if mode != "vector" or vector is None else {}
-        near = await self._near(question, vector, words, where) if vector is not None else None
+        near = await self._near(question, vector, words, where)
+        if near is None and vector and vector.identity != self._matrix.identity:  # the index has just been swapped
+            near = await self._near(question, await self._vector(query, mode), words, where)
         if near is None and mode == "vector" and not words:  # there are no vectors to compare with
             words = await self._words(question, where)
         found = await self._store.keywords.found(_worth_reading(words, near, _wanted(k)), where)
@@ -145,7 +143,7 @@ class Search:
         """Return the BM25 scores and the dot products of the so many best passages of either kind, unfused."""
         question, vector = await asyncio.gather(self._question(query), self._vector(query, "hybrid"))
         words = await self._words(question, where)
-        near = await self._near(replace(question, time=None), vector, {}, where) if vector is not None else None
+        near = await self._near(replace(question, time=None), vector, {}, where)
         best = list(near.dots.items())[:number] if near else []
         return dict(list(words.items())[:number]), dict(best)
 
@@ -158,21 +156,20 @@ class Search:
         matches = await self._store.keywords.matching(question.lookup, where, CANDIDATES)
         return {match.key: match.score for match in matches}
 
-    async def _vector(self, query: str, mode: Mode) -> Floats | None:
-        if self._embedder is None or not self._embedder.identity or mode == "keyword":
-            return None
-        try:
-            return await self._embedder.embed_query(query)
-        except EngineError:
-            return None  # `mode` tells that keywords alone answered
+    async def _vector(self, query: str, mode: Mode) -> Asked | None:
+        return await self._speakers.vector(query, self._matrix.identity) if mode != "keyword" else None
 
-    async def _near(self, question: Question, vector: Floats, words: Mapping[Key, float], where: Filter) -> _Near | None:
+    async def _near(
+        self, question: Question, asked: Asked | None, words: Mapping[Key, float], where: Filter
+    ) -> _Near | None:
+        if asked is None:
+            return None
         async with self._matrix_lock:
             await self._refresh()
-            if self._embedder is None or self._matrix.identity != self._embedder.identity or not len(self._matrix):
+            if self._matrix.identity != asked.identity or not len(self._matrix):
                 return None  # the index is another embedder's: its vectors do not compare with ours
             documents = await self._documents(where)
-            return await asyncio.to_thread(self._nearest, question, vector, tuple(words), documents, where)
+            return await asyncio.to_thread(self._nearest, question, asked, tuple(words), documents, where)
 
     async def _refresh(self) -> None:
         changes = await self._store.vectors.changes(self._matrix.identity, self._matrix.seq)
@@ -188,8 +185,9 @@ class Search:
         return self._keys[scope]
 
     def _nearest(
-        self, question: Question, vector: Floats, words: Sequence[Key], documents: NDArray[np.int64], where: Filter
+        self, question: Question, asked: Asked, words: Sequence[Key], documents: NDArray[np.int64], where: Filter
     ) -> _Near:
+        vector = asked.vector
         dots: dict[Key, float] = {}
         for number, since, until in _looks(question, where):
             nearest = self._matrix.nearest(vector, number, documents=documents, since=since, until=until)
@@ -197,8 +195,7 @@ class Search:
         also = np.array([key for key in words if key not in dots], dtype=np.int64)
         scores = self._matrix.scores(vector, also)
         dots |= {key: dot for key, dot in zip(also.tolist(), scores.tolist(), strict=True) if not np.isnan(dot)}
-        usual = Usual.of(self._matrix.identity or "", len(vector))
-        return _Near(dots, Spread.of(*self._matrix.moments(vector), len(self._matrix), usual))
+        return _Near(dots, Spread.of(*self._matrix.moments(vector), len(self._matrix), asked.usual))
 
     def _ranked(self, task: _Task, found: Sequence[Found], k: int) -> list[Scored]:
         """Return the best passages in order, each with its relevance: more than `k`, as some will be dropped."""

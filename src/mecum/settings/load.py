@@ -25,8 +25,17 @@ from mecum.settings.wording import unknown, wrong
 from mecum.types import Json
 
 CHOSEN: Final = Path("models", "default")  # in the data directory: the name of a file beside it
+CHOSEN_EMBEDDER: Final = Path("models", "embedder")  # as above
 _DEFAULT, _CHOICE, _FILE, _ENVIRON, _FLAG = range(5)
-_ENGINES = ("engine.scripted", "engine.base_url", "engine.model")  # three answers to one question: what generates?
+# Several answers to one question.
+_RIVALS: Final = {
+    "generates": ("engine.scripted", "engine.base_url", "engine.model"),
+    "makes vectors": ("library.embedder", "library.embedder_url"),
+}
+_CHOICES: Final = (  # what is chosen, what it is called, where it stands, and the command
+    ("engine.model", "the default model", CHOSEN, "mecum models default"),
+    ("library.embedder", "the embedder", CHOSEN_EMBEDDER, "mecum models embedder"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,17 +140,23 @@ def _file(config: Path | None, environ: Mapping[str, str], home: Path) -> Path |
 
 
 def _from_choice(home: Path) -> dict[str, _Given]:
-    file = home / CHOSEN
+    given: dict[str, _Given] = {}
+    for setting, what, place, command in _CHOICES:
+        if name := _chosen(home / place, command):
+            value = str((home / place).with_name(name))
+            given[setting] = _Given(value, _CHOICE, f"{what} ({home / place})", f"{place.as_posix()} ({home})")
+    return given
+
+
+def _chosen(file: Path, command: str) -> str:
+    """Return the name that stands in the file, "" where none does."""
     try:
         name = file.read_text(encoding="utf-8").strip() if file.is_file() else ""
     except (OSError, UnicodeDecodeError):
-        raise SettingsError(f"{file} cannot be read. `mecum models default NAME` writes it anew.") from None
-    if not name:
-        return {}
-    if name != Path(name).name or name in (".", "..") or "\0" in name:
-        raise SettingsError(f"{file} must hold the name of a file beside it. `mecum models default NAME` writes it anew.")
-    value = str(file.with_name(name))
-    return {"engine.model": _Given(value, _CHOICE, f"the default model ({file})", f"{CHOSEN.as_posix()} ({home})")}
+        raise SettingsError(f"{file} cannot be read. `{command} NAME` writes it anew.") from None
+    if name and (name != Path(name).name or name in (".", "..") or "\0" in name):
+        raise SettingsError(f"{file} must hold the name of a file beside it. `{command} NAME` writes it anew.")
+    return name
 
 
 def _from_file(path: Path, content: Json, known: Mapping[str, Setting]) -> dict[str, _Given]:
@@ -198,14 +213,21 @@ def _validated(given: Mapping[str, _Given], known: Mapping[str, Setting]) -> Set
 
 
 def _set_aside(settings: Settings, given: Mapping[str, _Given]) -> dict[str, str]:
-    """Return the answers to "what generates?" that a stronger place overrules, each with the place that does.
+    """Return the answers to one question that a stronger place overrules, each with the place that does.
 
     So `mecum serve --demo` works whatever the file says. Two answers from places of the same strength contradict.
     """
-    engine = settings.engine.model_dump()
-    chosen = {name: given[name] for name in _ENGINES if name in given and engine[name.partition(".")[2]]}
-    top = max((one.rank for one in chosen.values()), default=_DEFAULT)
-    winners = [one.label for one in chosen.values() if one.rank == top]
-    if len(winners) > 1:
-        raise SettingsError(f"{' and '.join(winners)} contradict each other: each names what generates. Give one.")
-    return {name: winners[0] for name, one in chosen.items() if one.rank < top}
+    aside: dict[str, str] = {}
+    for question, rivals in _RIVALS.items():
+        chosen = {name: given[name] for name in rivals if name in given and _value(settings, name)}
+        top = max((one.rank for one in chosen.values()), default=_DEFAULT)
+        winners = [one.label for one in chosen.values() if one.rank == top]
+        if len(winners) > 1:
+            raise SettingsError(f"{' and '.join(winners)} contradict each other: each names what {question}. Give one.")
+        aside |= {name: winners[0] for name, one in chosen.items() if one.rank < top}
+    return aside
+
+
+def _value(settings: Settings, name: str) -> object:
+    section, _, key = name.partition(".")
+    return getattr(getattr(settings, section), key)

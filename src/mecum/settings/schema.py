@@ -35,6 +35,15 @@ Address = Annotated[
 ]
 
 
+Form = Annotated[
+    str,
+    Field(
+        pattern=r"^[^{}]*\{text\}[^{}]*$",
+        json_schema_extra={"allowed": "a text with {text} in it once, such as 'query: {text}'"},
+    ),
+]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True, allow_inf_nan=False)
 
@@ -128,8 +137,23 @@ class LibrarySettings(_Section):
     """The user's documents."""
 
     watch: tuple[Path, ...] = Field((), description="folders whose files are added, and kept up to date, while mecum serves")
-    embedder: Literal["local", "scripted", "none"] = Field(
-        "local", description="what makes vectors: the built-in model, a script (for tests), or nothing (keywords only)"
+    embedder: str = Field(
+        "local",
+        description="what makes vectors: local (the built-in model), an embedding model by name or file, none (keywords), "
+        "scripted (for tests); else what `mecum models embedder` chose",
+    )
+    embedder_url: Address | None = Field(
+        None, description="an OpenAI-compatible server to use instead, such as http://127.0.0.1:11434/v1"
+    )
+    embedder_key: SecretStr | None = Field(None, description="the key that embedder_url asks for")
+    embedder_model: str | None = Field(None, description="which of embedder_url's models; else the only one that it lists")
+    embedder_query: Form | None = Field(None, description="how a question is given to the model; else as its authors advise")
+    embedder_passage: Form | None = Field(None, description="how a passage is given to it; else as its authors advise")
+    embedder_pooling: Literal["mean", "cls", "last"] | None = Field(
+        None, description="how a file's model makes one vector of its tokens'; else as the file says"
+    )
+    embedder_tokens: Annotated[int, Field(ge=32, le=32_768)] = Field(
+        512, description="tokens of a text that a file's model reads, at most its own; more takes more memory"
     )
     top_k: Annotated[int, Field(ge=1, le=50)] = Field(5, description="most passages that an answer may rest on")
     max_upload_mb: Annotated[float, Field(gt=0, le=200)] = Field(200, description="largest file that is added, in MiB")

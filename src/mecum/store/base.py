@@ -232,6 +232,14 @@ class VectorIndex(Protocol):
     async def changes(self, identity: str | None, after: int) -> Changes:
         """Return what happened since `after` (0: everything) to the active index, which was `identity`'s."""
         ...
+    async def usual(self, identity: str) -> tuple[float, float] | None:
+        """Return the mean and the deviation that were kept for an embedder, None where none were."""
+        ...
+
+    async def keep_usual(self, identity: str, mean: float, deviation: float) -> None:
+        """Keep where an embedder's dot products of questions with passages about something else lie."""
+        ...
+
 
     async def keys(self, where: Filter) -> NDArray[np.int64]:
         """Return the keys of the documents that the filter lets through; its dates are not looked at."""

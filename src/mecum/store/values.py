@@ -173,13 +173,17 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How far the library is: documents by state, passages, and passages that have no vector yet."""
+    """How far the library is: documents by state, passages, and passages that have no vector yet.
+
+    `rebuilding`: those vectors are of another embedder than the one whose vectors answer meanwhile.
+    """
 
     documents: Mapping[str, int]
     passages: int
     without_vector: int
 
 
+    rebuilding: bool = False
 @dataclass(frozen=True, slots=True)
 class Facets:
     """By what the documents can be narrowed: how many each collection has, and how many there are of each kind."""

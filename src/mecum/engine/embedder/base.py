@@ -70,6 +70,10 @@ class Embedder(Protocol):
         """Return the present state, without waiting."""
         ...
 
+    async def usable(self) -> None:
+        """Return when it takes texts, or will not by itself: at once, but for a server elsewhere that is down."""
+        ...
+
     async def embed_query(self, text: str) -> Vectors:
         """Return the vector of a question, of shape (dimension,) and length 1.
 

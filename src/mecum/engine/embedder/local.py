@@ -126,6 +126,9 @@ class LocalEmbedder:
         workers = {"query": self._query, "bulk": self._bulk}
         return {name: worker.pid for name, worker in workers.items() if worker and worker.pid}
 
+    async def usable(self) -> None:
+        """Return at once."""
+
     async def embed_query(self, text: str) -> Vectors:
         """Return the vector of a question (`base.Embedder.embed_query`). The first one waits for the worker, some 2 s."""
         try:

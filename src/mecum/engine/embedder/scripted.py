@@ -56,6 +56,9 @@ class ScriptedEmbedder:
         """Return the present state."""
         return self._status
 
+    async def usable(self) -> None:
+        """Return at once."""
+
     async def embed_query(self, text: str) -> Vectors:
         """Return the vector of a question."""
         return self._vector(text)

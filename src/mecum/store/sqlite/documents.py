@@ -193,9 +193,8 @@ class SqliteDocuments(Reading):
         def work(db: apsw.Connection) -> Counts:
             states = rows(db, "SELECT state, count(*) FROM documents WHERE owner = ? GROUP BY state", owner)
             passages = value(db, "SELECT coalesce(sum(passages), 0) FROM documents WHERE owner = ?", owner)
-            return Counts(
-                {str(state): int(number) for state, number in states}, int(passages), published.without_vector(db, owner)
-            )
+            by_state = {str(state): int(number) for state, number in states}
+            return Counts(by_state, int(passages), published.without_vector(db, owner), published.rebuilding(db))
 
         return await self._database.read(work)
 

@@ -70,7 +70,8 @@ def _check(db: apsw.Connection, file: Path) -> None:
 def _counts(db: apsw.Connection, owner: str) -> Counts:
     states = rows(db, "SELECT state, count(*) FROM documents WHERE owner = ? GROUP BY state", owner)
     passages = value(db, "SELECT coalesce(sum(passages), 0) FROM documents WHERE owner = ?", owner)
-    return Counts({str(state): int(number) for state, number in states}, int(passages), published.without_vector(db, owner))
+    by_state = {str(state): int(number) for state, number in states}
+    return Counts(by_state, int(passages), published.without_vector(db, owner), published.rebuilding(db))
 
 
 def _owners(db: apsw.Connection) -> frozenset[str]:

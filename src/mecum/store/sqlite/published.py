@@ -64,3 +64,8 @@ def without_vector(db: apsw.Connection, owner: str) -> int:
         "(SELECT key FROM embedders ORDER BY state = 'building' DESC LIMIT 1))"
     )
     return int(value(db, sql, owner))
+
+
+def rebuilding(db: apsw.Connection) -> bool:
+    """Return whether another embedder's vectors are made beside those that answer."""
+    return bool(rows(db, "SELECT 1 FROM embedders WHERE state = 'building'"))

@@ -18,6 +18,7 @@ from mecum.store.sqlite.database import Database
 from mecum.store.sqlite.rows import Row, condition, document_at, row, rows, value
 from mecum.store.values import Changes, Document, Filter, Key, Stamp, Unembedded, Vectors
 
+_USUAL = "usual "  # what a fact is called that is kept of an embedder, before its identity
 _ROWS = (
     "SELECT p.key, p.document, coalesce(p.date, d.date), p.hash FROM published b JOIN documents d ON d.key = b.document "
     "JOIN passages p ON p.document = d.key WHERE b.embedder = ?"
@@ -113,6 +114,24 @@ class SqliteVectors:
             return True
 
         return await self._database.write(work)
+
+    async def usual(self, identity: str) -> tuple[float, float] | None:
+        """Return the mean and the deviation that were kept for an embedder, None where none were."""
+        sql = "SELECT value FROM facts WHERE name = ?"
+        found = await self._database.read(lambda db: row(db, sql, f"{_USUAL}{identity}"))
+        if found is None:
+            return None
+        mean, deviation = map(float, str(found[0]).split())
+        return mean, deviation
+
+    async def keep_usual(self, identity: str, mean: float, deviation: float) -> None:
+        """Keep where an embedder's dot products of questions with passages about something else lie."""
+        values = (f"{_USUAL}{identity}", f"{mean!r} {deviation!r}")
+
+        def work(db: apsw.Connection) -> None:
+            db.execute("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", values)
+
+        await self._database.write(work)
 
     async def changes(self, identity: str | None, after: int) -> Changes:
         """Return what happened since `after` (0: everything) to the active index, which was `identity`'s."""

@@ -1,0 +1,64 @@
+"""Who makes a question's vector: the embedder whose vectors the index holds.
+
+Invariant (`tests/knowledge/test_embedders.py`): while another embedder's index is built beside the old one, questions go to
+the embedder of the old one, if it is here; a question's vector is never compared with another embedder's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from mecum.errors import EngineError
+from mecum.knowledge.fuse import Usual
+from mecum.knowledge.matrix import Floats
+from mecum.knowledge.usual import kept
+from mecum.store.base import Store
+
+
+class Speaker(Protocol):
+    """What search needs of an embedder; `identity` as the index's stamp."""
+
+    @property
+    def identity(self) -> str:
+        """What the vectors depend on, as one short name; "" while the embedder is not there."""
+        ...
+
+    async def embed_query(self, text: str) -> Floats:
+        """Return a question's unit vector. Raises EngineError when it cannot."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question's vector, whose it is, and what is usual of that embedder."""
+
+    identity: str
+    vector: Floats
+    usual: Usual
+
+
+class Speakers:
+    """The embedder that works now, and, while the index is another's, that one: `former`."""
+
+    def __init__(self, store: Store, current: Speaker | None) -> None:
+        self._store = store
+        self._current = current
+        self.former: Speaker | None = None
+        self._usual: dict[str, Usual] = {}
+
+    async def vector(self, query: str, index: str | None) -> Asked | None:
+        """Return a question's vector for the index of that identity (None: nobody's yet); None where nobody makes it."""
+        here = [one for one in (self._current, self.former) if one is not None and one.identity]
+        speaker = next((one for one in here if index is None or one.identity == index), None)
+        if speaker is None:
+            return None
+        identity = speaker.identity
+        try:
+            vector = await speaker.embed_query(query)
+        except EngineError:
+            return None
+        if identity not in self._usual and (found := await kept(identity, len(vector), self._store)):
+            self._usual[identity] = found
+        usual = self._usual.get(identity)
+        return Asked(identity, vector, usual) if usual else None  # without it nobody knows how near is near
