@@ -19,8 +19,9 @@ from mecum.app.build import build
 from mecum.engine.base import Engine, Model
 from mecum.engine.embedded import Embedded
 from mecum.engine.scripted import Scripted
+from mecum.engine.several import Several
 from mecum.engine.upstream import Upstream
-from mecum.errors import ContextTooLong, EngineDown, NotFound
+from mecum.errors import ContextTooLong, EngineDown, ModelInUse, NotFound, UnsupportedParameter
 from mecum.settings.schema import EngineSettings, Settings
 from mecum.types import Delta, Message, Prompt, Sampling, Usage
 
@@ -57,7 +58,8 @@ async def running(kind: str, home: Path, url: str) -> AsyncIterator[Engine]:
         engine = Upstream(EngineSettings(base_url=url, concurrency=4))
     else:
         # One thread: on a busy machine several wait for each other more than they work.
-        engine = Embedded(Settings(home=home, engine=EngineSettings(slots=4, context=1024, threads=1)))
+        settings = Settings(home=home, engine=EngineSettings(slots=4, context=1024, threads=1))
+        engine = Embedded(settings) if kind == "embedded" else Several(settings)
     try:
         await engine.start()
         async with asyncio.timeout(START):
@@ -67,7 +69,7 @@ async def running(kind: str, home: Path, url: str) -> AsyncIterator[Engine]:
         await engine.aclose()
 
 
-KINDS = ["scripted", "upstream", pytest.param("embedded", marks=pytest.mark.real_model)]
+KINDS = ["scripted", "upstream", *(pytest.param(kind, marks=pytest.mark.real_model) for kind in ("embedded", "several"))]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=KINDS)
@@ -224,6 +226,24 @@ async def test_what_is_stopped(kind: str, tmp_path: Path, mecum: str) -> None:
             await engine.chat(prompt)
         with pytest.raises(EngineDown):
             await engine.ready()
+
+
+async def test_a_use_of_a_model(engine: Engine) -> None:
+    await engine.refresh()
+    name = model_of(engine).name
+    await engine.load(name)
+    for _ in range(2):
+        use = engine.use(name)
+        async with asyncio.timeout(START):
+            await use.ready()
+        found = engine.status().named(name)
+        assert found
+        assert (found.load, found.reason) == ("loaded", None)
+        check_rules(await answer(engine, asks(engine)))
+        with pytest.raises((ModelInUse, UnsupportedParameter)):  # it is used, or is not the engine's to unload
+            await engine.unload(name)
+        use.leave()
+        use.leave()
 
 
 async def test_a_model_that_is_not_there(engine: Engine) -> None:

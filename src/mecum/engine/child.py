@@ -35,8 +35,8 @@ class Setup:
     model: Model
 
 
-def look(settings: Settings, version: str, machine: Machine | None = None) -> Setup:
-    """Find and check the model, and plan how to run it. It reads files: for a thread.
+def look(settings: Settings, version: str, machine: Machine | None = None, plan: Plan | None = None) -> Setup:
+    """Find and check the model, and plan how to run it, unless there is a plan. It reads files: for a thread.
 
     Raises:
         EngineStartError: there is no model, it is broken, does not chat, or does not fit the memory.
@@ -47,7 +47,7 @@ def look(settings: Settings, version: str, machine: Machine | None = None) -> Se
     check_chats(header)
     weights = sum(file.stat().st_size for file in files)
     name = models.name_of(header)
-    plan = make_plan(header, weights, engine_for(settings, name), machine or Machine.here())
+    plan = plan or make_plan(header, weights, engine_for(settings, name), machine or Machine.here())
     hashed = identity.Hashes(settings.home / "cache").known(files) or identity.quick_hash(files)
     model = Model(
         name=name,

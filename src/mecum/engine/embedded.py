@@ -14,10 +14,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 
 from mecum.engine.base import AlwaysLoaded, Status
 from mecum.engine.child import Child, Setup, look
-from mecum.engine.command import Binary, Wheel
+from mecum.engine.command import Backend, Binary, Wheel
 from mecum.engine.connection import Connection, StreamReply
 from mecum.engine.identity import Hashes, full_hash
 from mecum.engine.machine import Machine, overloaded
+from mecum.engine.plan import Plan
 from mecum.engine.slots import Seat, Slots, Together
 from mecum.engine.supervisor import Policy, Supervisor
 from mecum.errors import EngineDown, EngineError, EngineStartError, MecumError
@@ -31,23 +32,27 @@ NEARLY = 0.95  # of the silence timeout: the clocks of a connection and ours do 
 
 
 class Embedded(AlwaysLoaded):
-    """The engine that `settings.engine` describes, run by us. `policy`, `machine` and `busy` replace what is found here.
+    """The engine that `settings.engine` describes, run by us. What is given besides replaces what would be found here.
 
-    `owners` says, when it starts, whose prompts are to be expected; it may read files.
+    `plan` says how the model is to run; `owners`, when it starts, whose prompts are to be expected (it may read files).
     """
 
     def __init__(
         self,
         settings: Settings,
         *,
+        backend: Backend | None = None,
         policy: Policy | None = None,
         machine: Machine | None = None,
+        plan: Plan | None = None,
         busy: Callable[[], bool] = overloaded,
         owners: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self._settings = settings
-        self._policy = policy or _policy(settings)
+        self._backend = backend
+        self._policy = policy or policy_of(settings)
         self._machine = machine
+        self._plan = plan
         self._busy = busy
         self._owners = owners
         self._divided = False  # the slots are their owners'
@@ -62,9 +67,8 @@ class Embedded(AlwaysLoaded):
 
     async def start(self) -> None:
         """Look at the model and the machine, and begin to load (`base.Engine.start`)."""
-        program = self._settings.engine.binary
-        backend = await Binary.examine(program) if program else Wheel()
-        setup = await asyncio.to_thread(look, self._settings, backend.version, self._machine)
+        backend = self._backend or await backend_of(self._settings)
+        setup = await asyncio.to_thread(look, self._settings, backend.version, self._machine, self._plan)
         self._child = Child(backend, setup, self._settings.home, silence=self._policy.silence_timeout)
         if len(await asyncio.to_thread(self._owners)) > 1:
             self._divided = True
@@ -247,7 +251,18 @@ async def _erase(connection: Connection, seat: Seat) -> None:
             await connection.post(f"/slots/{seat.slot}?action=erase", {}, timeout=ERASE)
 
 
-def _policy(settings: Settings) -> Policy:
+async def backend_of(settings: Settings) -> Backend:
+    """Return what runs the models.
+
+    Raises:
+        EngineStartError: it is not there, or not what it should be.
+    """
+    program = settings.engine.binary
+    return await Binary.examine(program) if program else Wheel()
+
+
+def policy_of(settings: Settings) -> Policy:
+    """Return how long a child is waited for."""
     usual = Policy()
     return Policy(
         start_timeout=settings.engine.start_timeout,

@@ -120,6 +120,14 @@ def name_of(header: Header) -> str:
     return name or "model"
 
 
+def long_name(file: Path) -> str:
+    """Return a name for the model in a file that tells it from its other quantisations: `smollm2-135m-instruct.q4_1`."""
+    return _spelled(_PART.sub("", file.stem)) or "model"
+
+
 def _plain(name: str) -> str:
-    base = QUANTISATION.sub("", name).lower()
-    return re.sub(r"[^a-z0-9._-]+", "-", base).strip("-._")[:128]
+    return _spelled(QUANTISATION.sub("", name))
+
+
+def _spelled(name: str) -> str:
+    return re.sub(r"[^a-z0-9._-]+", "-", name.lower()).strip("-._")[:128]

@@ -7,7 +7,7 @@ were chosen by measuring; `docs/engine.md` has the tables, `bench/engine_default
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mecum.engine.gguf import Header
@@ -19,7 +19,8 @@ SLOTS: Final = 4  # more do not raise the throughput of two cores, and each take
 STEP: Final = 256  # llama.cpp rounds a slot's context up to this
 LEAST: Final = 2048  # tokens; with less no useful chat fits
 UNKNOWN: Final = 4096  # tokens, for a model that does not say what it was trained for
-OVERHEAD: Final = 256 * 1024 * 1024  # bytes besides weights and context: the program, its buffers
+MIB: Final = 1024 * 1024  # bytes
+OVERHEAD: Final = 256 * MIB  # bytes besides weights and context: the program, its buffers
 CACHE: Final = 2048  # MiB at most for prompts that left their slot
 SMALL: Final = 500_000_000  # bytes of weights up to which two cores compute 256 tokens in about a second
 _F16: Final = 2  # bytes of a number in the context's memory
@@ -29,7 +30,8 @@ _F16: Final = 2  # bytes of a number in the context's memory
 class Plan:
     """`context` is in tokens, for each slot; `cache_mib` bounds llama.cpp's cache of prompts that left their slot.
 
-    `fit` lets llama.cpp find out how many layers a GPU's memory holds, which costs it a second look at the model.
+    `fit` lets llama.cpp find out how many layers a GPU's memory holds, which costs it a second look at the model. `memory`
+    is what all of it takes at most, in bytes; a part of that may be a GPU's.
     """
 
     slots: int
@@ -39,6 +41,7 @@ class Plan:
     gpu_layers: int = 0
     cache_mib: int = 0
     fit: bool = False
+    memory: int = 0
 
 
 def make_plan(header: Header, weights: int, settings: EngineSettings, machine: Machine) -> Plan:
@@ -54,16 +57,35 @@ def make_plan(header: Header, weights: int, settings: EngineSettings, machine: M
     taken = slots * context * token
     if not elsewhere and taken > room:
         raise EngineStartError(_too_little(header.path.name, weights, f"{slots} times {context}", taken, machine.memory))
-    left = (room - taken) // (4 * 1024 * 1024)  # a quarter of what is free then, in MiB
+    cache = _cache(room - taken)
     return Plan(
         slots=slots,
         context=context,
         threads=settings.threads or machine.cores,
         batch=settings.batch or _batch(weights, elsewhere=elsewhere),
         gpu_layers=settings.gpu_layers,
-        cache_mib=max(0, min(CACHE, left)),
+        cache_mib=cache,
         fit=elsewhere,
+        memory=weights + OVERHEAD + taken + cache * MIB,
     )
+
+
+def within(plan: Plan, header: Header, weights: int, memory: int) -> Plan:
+    """Return the plan with as many of its slots as so many bytes hold, at least one, each with the context that it has."""
+    slot = plan.context * token_bytes(header)
+    room = memory - weights - OVERHEAD
+    slots = max(1, min(plan.slots, room // max(1, slot)))
+    cache = min(plan.cache_mib, max(0, room - slots * slot) // MIB)
+    return replace(plan, slots=slots, cache_mib=cache, memory=weights + OVERHEAD + slots * slot + cache * MIB)
+
+
+def least(plan: Plan, header: Header, weights: int, *, slots: int | None) -> int:
+    """Return how many bytes are enough to work with beside other models: for half of the plan's slots, or `slots`."""
+    return weights + OVERHEAD + (slots or -(-plan.slots // 2)) * plan.context * token_bytes(header)
+
+
+def _cache(left: int) -> int:
+    return max(0, min(CACHE, left // (4 * MIB)))  # a quarter of what is free then
 
 
 def token_bytes(header: Header) -> int:
@@ -109,11 +131,12 @@ def _rounded_up(context: int) -> int:
 
 def _too_little(name: str, weights: int, context: str, tokens: int, free: int) -> str:
     return (
-        f"The model {name} needs about {_gb(weights + tokens + OVERHEAD)} of memory ({_gb(weights)} for its weights, "
-        f"{_gb(tokens)} for {context} tokens of context), and {_gb(free)} are free. "
+        f"The model {name} needs about {gb(weights + tokens + OVERHEAD)} of memory ({gb(weights)} for its weights, "
+        f"{gb(tokens)} for {context} tokens of context), and {gb(free)} are free. "
         "Lower engine.context or engine.slots, choose a smaller model, or end other programs."
     )
 
 
-def _gb(size: int) -> str:
+def gb(size: int) -> str:
+    """Return a size for people: "4.7 GB"."""
     return f"{size / 1e9:.1f} GB" if size >= 5e7 else f"{size / 1e6:.0f} MB"

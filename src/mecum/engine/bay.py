@@ -1,0 +1,186 @@
+"""One model among several: its process while it is loaded, the requests that use it, and those that wait for it.
+
+Nothing is decided here: `memory` decides, `several` acts, and `loader` starts and ends the process. Invariant
+(`tests/engine/test_several.py`): a request counts as long as it holds its Use, and whoever waits is let in, or told why not.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from mecum.engine.base import Load, Model
+from mecum.engine.embedded import Embedded
+from mecum.engine.inventory import Entry
+from mecum.engine.memory import Phase, Tenant
+from mecum.engine.outlook import Outlook
+from mecum.errors import EngineDown, EngineError, MecumError
+
+
+class Bay:
+    """A model's place. `memory` is what it was given, in bytes; `used` is a monotonic time.
+
+    `wanted` is set, to a number as requests have, while it shall be loaded for nobody in particular. `restarts` counts those
+    of its processes that are gone.
+    """
+
+    def __init__(self, entry: Entry, outlook: Outlook, aliases: tuple[str, ...]) -> None:
+        self.entry = entry
+        self.outlook = outlook
+        self.phase: Phase = "out"
+        self.engine: Embedded | None = None
+        self.memory = 0
+        self.used = 0.0
+        self.restarts = 0
+        self.wanted: int | None = None
+        self.gone = False  # its file is there no more, or is another one
+        self.at_work: set[Use] = set()
+        self.waiting: list[Use] = []
+        self.loading: asyncio.Task[None] | None = None
+        self.timer: asyncio.TimerHandle | None = None
+        self.failure: EngineError | None = None
+        self._retry_at = 0.0
+        self._unloaded = Model(
+            name=entry.name,
+            fingerprint="",
+            context=outlook.plan.context,
+            slots=outlook.plan.slots,
+            size=entry.size,
+            created=entry.created,
+            aliases=aliases,
+            file=entry.file,
+            load="unloaded",
+            memory=outlook.plan.memory,
+        )
+
+    @property
+    def name(self) -> str:
+        """What the API calls the model."""
+        return self.entry.name
+
+    @property
+    def users(self) -> int:
+        """How many requests use it, or wait for it."""
+        return len(self.at_work) + len(self.waiting)
+
+    @property
+    def retry_after(self) -> int | None:
+        """Seconds until it is tried again, while it has failed."""
+        left = self._retry_at - time.monotonic()
+        return max(1, round(left)) if self.failure and left > 0 else None
+
+    def tenant(self) -> Tenant:
+        """Return the model as the decision sees it."""
+        numbers = [use.number for use in self.waiting] + ([self.wanted] if self.wanted is not None else [])
+        size, least = (self.outlook.plan.memory, self.outlook.least) if self.phase == "out" else (self.memory, self.memory)
+        waits = min(numbers, default=None)
+        return Tenant(self.name, size, least, self.phase, busy=bool(self.at_work), used=self.used, waits=waits)
+
+    def model(self) -> Model:
+        """Return the model as it is now."""
+        if self.engine is None:
+            failed = self.retry_after is not None or self.outlook.fault
+            if not (failed or self.users):
+                return self._unloaded
+            reason = str(self.outlook.fault or self.failure) if failed else None
+            return replace(self._unloaded, load="failed" if failed else "unloaded", reason=reason, users=self.users)
+        status = self.engine.status()
+        known = status.models[0] if status.models else self._unloaded
+        return replace(
+            known,
+            name=self.name,
+            aliases=self._unloaded.aliases,
+            file=self.entry.file,
+            load=_load(self.phase, status.state),
+            reason=status.reason,
+            memory=self.memory,
+            users=self.users,
+        )
+
+    def check(self) -> None:
+        """Return if it is worth waiting for.
+
+        Raises:
+            EngineDown: it cannot run here, it has just failed to load, or it crashes again and again.
+        """
+        if self.outlook.fault:
+            raise EngineDown(self.outlook.fault.message, retry_after=60)
+        if self.failure and (wait := self.retry_after):
+            raise self._down(self.failure, wait)
+        if self.phase == "in" and self.engine and (status := self.engine.status()).state == "failed":
+            raise EngineDown(status.reason or "The engine does not run.", retry_after=status.retry_after or 1)
+
+    def fail(self, error: EngineError, cooldown: float) -> None:
+        """Take note that it could not be loaded; whoever waits is told. It is tried again after so many seconds."""
+        self.failure, self._retry_at = error, time.monotonic() + cooldown
+        self.refuse(self._down(error, max(1, round(cooldown))))
+
+    def _down(self, error: EngineError, retry_after: int) -> EngineDown:
+        return EngineDown(f"The model {self.name} cannot be loaded. {error.message}", retry_after=retry_after)
+
+    def forgive(self) -> None:
+        """Forget the failure: the next request tries again."""
+        self.failure, self._retry_at = None, 0.0
+
+    def admit(self) -> None:
+        """Let in all that waits."""
+        self.wanted = None
+        for use in self.waiting:
+            self.at_work.add(use)
+            use.turn.set()
+        self.waiting.clear()
+
+    def refuse(self, error: MecumError) -> None:
+        """Tell all that waits why it will not be."""
+        self.wanted = None
+        for use in self.waiting:
+            use.refusal = error
+            use.turn.set()
+        self.waiting.clear()
+
+    def disarm(self) -> None:
+        """Forget when it was to be unloaded."""
+        if self.timer:
+            self.timer.cancel()
+            self.timer = None
+
+
+class Use:
+    """One request's use of a model (`base.Use`). `settle` is called when something has changed; `number` orders requests."""
+
+    def __init__(self, bay: Bay, number: int, settle: Callable[[], None]) -> None:
+        self._bay = bay
+        self._settle = settle
+        self.number = number
+        self.turn = asyncio.Event()
+        self.refusal: MecumError | None = None
+
+    async def ready(self) -> None:
+        """Return when the model is loaded, and stays so."""
+        self._bay.check()
+        self._bay.waiting.append(self)
+        self._settle()
+        await self.turn.wait()
+        if self.refusal:
+            raise self.refusal
+        if self._bay.engine is None:
+            raise EngineDown("The engine was stopped.")
+        await self._bay.engine.ready()
+
+    def leave(self) -> None:
+        """Give it back."""
+        if self in self._bay.at_work:
+            self._bay.at_work.remove(self)
+            self._bay.used = time.monotonic()
+            self._settle()
+        elif self in self._bay.waiting:
+            self._bay.waiting.remove(self)
+            self._settle()
+
+
+def _load(phase: Phase, state: str) -> Load:
+    if phase == "coming":
+        return "loading"
+    return {"ready": "loaded", "failed": "failed"}.get(state, "loading")  # type: ignore[return-value] # these are Loads

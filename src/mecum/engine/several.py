@@ -1,0 +1,295 @@
+"""Several models at once: each a llama.cpp of its own (`embedded`), loaded on first use, under one memory budget.
+
+Invariants (`tests/engine/test_several.py`; of the decision itself `tests/engine/test_memory.py`): what is loaded takes no
+more than the budget; a model is never unloaded while a request uses it; what happens to one model is nothing to the others,
+save that they may have to make room; when `aclose` returns no child is left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Callable, Collection, Coroutine
+from dataclasses import replace
+from typing import Any, Final
+
+from mecum.engine.base import State, Status
+from mecum.engine.bay import Bay, Use
+from mecum.engine.command import Backend
+from mecum.engine.embedded import Answer, Embedded, backend_of
+from mecum.engine.inventory import Entry, Inventory
+from mecum.engine.loader import Loader
+from mecum.engine.machine import Machine, overloaded
+from mecum.engine.memory import decide
+from mecum.engine.models import STARTER_NAME
+from mecum.engine.outlook import outlook_of, too_large
+from mecum.engine.supervisor import Policy
+from mecum.errors import EngineDown, EngineStartError, ModelInUse, ModelNotFound
+from mecum.settings.models import engine_for, settings_for
+from mecum.settings.schema import Settings
+from mecum.types import Prompt
+
+log = logging.getLogger(__name__)
+UNUSED: Final = 900  # seconds after which a model that is not the default is unloaded, where no setting says otherwise
+OURS: Final = 0.9  # of the memory that is free at the start
+_STOPPED: Final = "The engine has not been started, or was stopped."
+
+
+class Several:
+    """The engine of all models that are installed. What is given besides the settings replaces what would be found here."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        default: Callable[[], str | None] | None = None,
+        policy: Policy | None = None,
+        machine: Callable[[], Machine] = Machine.here,
+        busy: Callable[[], bool] = overloaded,
+        owners: Callable[[], Collection[str]] = frozenset,
+    ) -> None:
+        self._settings = settings
+        self._inventory = Inventory(settings.home, default or (lambda: settings.engine.model))
+        self._loader = Loader(settings, policy=policy, busy=busy, owners=owners)
+        self._look_at_machine = machine
+        self._machine = Machine(1, 0)
+        self._budget = 0
+        self._backend: Backend | None = None
+        self._bays: dict[str, Bay] = {}
+        self._entries: dict[str, Entry] = {}  # what is installed, by name, the default first
+        self._numbers = itertools.count()
+        self._looking = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._state: State = "stopped"
+
+    async def start(self) -> None:
+        """Look at the machine and the default model, and begin to load it (`base.Engine.start`)."""
+        self._backend = await backend_of(self._settings)
+        self._machine = machine = await asyncio.to_thread(self._look_at_machine)
+        self._budget = self._settings.engine.memory or int(machine.memory * OURS)
+        entry = await asyncio.to_thread(self._inventory.default)
+        bay = self._place(entry)
+        if bay.outlook.fault:
+            raise bay.outlook.fault
+        self._entries, self._state = {entry.name: entry}, "ready"
+        await self._loader.begin(bay, self._backend, bay.outlook.plan.memory)
+        bay.loading = self._spawn(self._loader.arrive(bay))
+        self._spawn(self.refresh())
+
+    async def aclose(self) -> None:
+        """End all children, and wait until they are gone."""
+        self._state = "stopped"
+        for task in self._tasks:
+            task.cancel()
+        for bay in self._bays.values():
+            bay.disarm()
+            bay.refuse(EngineDown("The engine was stopped."))
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*(bay.engine.aclose() for bay in self._bays.values() if bay.engine))
+
+    def status(self) -> Status:
+        """Return the present state; as a whole the engine is as its default model is (`rulings.md` 22)."""
+        default = self._default()
+        if default is None or self._state == "stopped":
+            return Status(state="stopped", kind="embedded", reason=_STOPPED)
+        return replace(
+            _as_whole(default),
+            models=tuple(self._bays[name].model() for name in self._entries),
+            version=self._backend.version if self._backend else "",
+            restarts=sum(bay.restarts + (bay.engine.status().restarts if bay.engine else 0) for bay in self._bays.values()),
+            budget=self._budget,
+        )
+
+    async def ready(self) -> None:
+        """Return when the default model is loaded.
+
+        Raises:
+            EngineStartError: it cannot be; `lines` are the engine's last.
+            EngineDown: it crashed again and again, or the engine was stopped.
+        """
+        default = self._default()
+        if default is None or self._state == "stopped":
+            raise EngineDown(_STOPPED)
+        use = self.use(default.name)
+        try:
+            await use.ready()
+        except EngineDown:
+            if isinstance(default.failure, EngineStartError):
+                raise default.failure from None
+            raise
+        finally:
+            use.leave()
+
+    async def refresh(self) -> None:
+        """Look for models that came or went, if the folder has changed."""
+        async with self._looking:
+            if self._inventory.changed() and self._state != "stopped":
+                self._stock(await asyncio.to_thread(self._inventory.look))
+                self._settle()
+
+    def use(self, model: str) -> Use:
+        """Return a new use of a model (`base.Engine.use`)."""
+        return Use(self._bay(model), next(self._numbers), self._settle)
+
+    async def load(self, model: str) -> None:
+        """Begin to load a model (`base.Engine.load`), also one that could not be loaded just now."""
+        bay = self._bay(model)
+        bay.forgive()
+        bay.check()
+        if bay.phase != "in":
+            bay.wanted = next(self._numbers)
+            self._settle()
+
+    async def unload(self, model: str) -> None:
+        """Unload a model (`base.Engine.unload`), also while it loads."""
+        bay = self._bay(model)
+        if bay.users:
+            raise ModelInUse(f"{bay.name} is in use by {bay.users} requests. Try again when they have ended.", param="model")
+        bay.wanted = None
+        if bay.loading and not bay.loading.done():
+            bay.loading.cancel()
+            await asyncio.wait({bay.loading})
+        if bay.phase in ("in", "coming"):
+            await asyncio.shield(self._send_away(bay))
+
+    async def count(self, prompt: Prompt) -> int | None:
+        """Return the prompt's tokens with its model's template."""
+        return await (await self._engine(prompt.model)).count(prompt)
+
+    async def chat(self, prompt: Prompt) -> Answer:
+        """Open an answer of the prompt's model."""
+        return await (await self._engine(prompt.model)).chat(prompt)
+
+    async def _engine(self, name: str) -> Embedded:
+        bay = self._bay(name)
+        if bay.phase != "in":  # whoever asks holds no use
+            use = Use(bay, next(self._numbers), self._settle)
+            try:
+                await use.ready()
+            finally:
+                use.leave()
+        if bay.engine is None:
+            raise EngineDown(f"{name} is not loaded.")
+        return bay.engine
+
+    def _bay(self, name: str) -> Bay:
+        if self._state == "stopped":
+            raise EngineDown(_STOPPED)
+        if name not in self._bays:
+            raise ModelNotFound(f"There is no model '{name[:256]}'.", param="model")
+        return self._bays[name]
+
+    def _default(self) -> Bay | None:
+        return next((self._bays[name] for name in self._entries), None)
+
+    def _place(self, entry: Entry) -> Bay:
+        """Make a place for a model, or make it anew."""
+        own = settings_for(self._settings, entry.known_as)
+        aliases = (*own.aliases, *((STARTER_NAME,) if entry.starter else ()))
+        machine = replace(self._machine, memory=min(self._budget, self._machine.memory))
+        outlook = outlook_of(entry, engine_for(self._settings, entry.known_as), machine)
+        bay = self._bays[entry.name] = Bay(entry, outlook, aliases)
+        return bay
+
+    def _stock(self, entries: list[Entry]) -> None:
+        """Take over what is installed now. A model in use stays as it was until it is not."""
+        self._entries = {entry.name: entry for entry in entries}
+        for bay in self._bays.values():
+            bay.gone = self._entries.get(bay.name) != bay.entry
+            bay.disarm()  # another one may be the default
+        for entry in entries:
+            if entry.name not in self._bays:
+                self._place(entry)
+
+    def _settle(self) -> None:
+        """Do what is to be done now: after each event, and at once, so that nothing is decided twice."""
+        if self._state == "stopped":
+            return
+        self._clear()
+        room = self._room()
+        verdict = decide([bay.tenant() for bay in self._bays.values()], room)
+        for name in verdict.refuse:
+            self._bays[name].refuse(too_large(name, self._bays[name].outlook, room))
+        for name in verdict.admit:
+            self._bays[name].admit()
+        for name, memory in verdict.load.items():
+            self._fetch(self._bays[name], memory)
+        for name in verdict.unload:
+            self._send_away(self._bays[name])
+        for bay in self._bays.values():
+            self._arm(bay)
+
+    def _clear(self) -> None:
+        """Let go of models whose file is gone, or is another one."""
+        for bay in [bay for bay in self._bays.values() if bay.gone]:
+            if bay.name not in self._entries:
+                bay.refuse(ModelNotFound(f"The file of {bay.name} is gone.", param="model"))
+            if bay.phase == "in" and not bay.users:
+                self._send_away(bay)
+            elif bay.phase == "out" and not bay.users:
+                del self._bays[bay.name]
+                if bay.name in self._entries:
+                    self._place(self._entries[bay.name])
+
+    def _room(self) -> int:
+        """Return how many bytes models may take: the budget, where the machine still has them."""
+        if not any(bay.phase == "out" and (bay.waiting or bay.wanted is not None) for bay in self._bays.values()):
+            return self._budget
+        taken = sum(bay.memory for bay in self._bays.values() if bay.phase != "out")
+        return min(self._budget, self._look_at_machine().memory + taken)
+
+    def _fetch(self, bay: Bay, memory: int) -> None:
+        assert self._backend is not None  # noqa: S101 # it has started
+        bay.phase, bay.memory = "coming", memory
+        bay.loading = self._spawn(self._loader.load(bay, self._backend, memory))
+
+    def _send_away(self, bay: Bay) -> asyncio.Task[None]:
+        bay.phase = "going"
+        return self._spawn(self._loader.leave(bay))
+
+    def _arm(self, bay: Bay) -> None:
+        """See to it that a model that is not used is unloaded after its time."""
+        keep = self._keep_alive(bay)
+        if bay.phase != "in" or bay.users or keep is None:
+            bay.disarm()
+        elif bay.timer is None:
+            due = max(0.0, bay.used + keep - time.monotonic())
+            bay.timer = asyncio.get_running_loop().call_later(due, self._expire, bay)
+
+    def _expire(self, bay: Bay) -> None:
+        bay.timer = None
+        if bay.phase == "in" and not bay.users and self._state != "stopped":
+            self._send_away(bay)
+
+    def _keep_alive(self, bay: Bay) -> float | None:
+        """Return after how many seconds without use a model is unloaded; None: never."""
+        keep = self._settings.engine.keep_alive
+        if keep is not None:
+            return keep
+        return None if bay is self._default() else UNUSED
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a model could not be looked after", exc_info=error)
+        self._settle()
+
+
+def _as_whole(default: Bay) -> Status:
+    """Return the state of an engine whose default model is this: not loaded is ready, for it loads on use."""
+    if default.phase == "coming":
+        pid = default.engine.status().pid if default.engine else None
+        return Status("starting", "embedded", retry_after=1, pid=pid)
+    if default.phase == "in" and default.engine:
+        return default.engine.status()
+    fault = default.outlook.fault or (default.failure if default.retry_after else None)
+    state: State = "failed" if fault else "ready"
+    return Status(state, "embedded", reason=fault.message if fault else None, retry_after=default.retry_after)
