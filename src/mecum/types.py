@@ -1,7 +1,8 @@
-"""Frozen values that cross rooms. Nothing here does anything."""
+"""Frozen values that cross rooms, and how they are called."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal, NamedTuple, get_args
@@ -177,6 +178,11 @@ def pages(first: int | None, last: int | None = None) -> str:
     if first is None:
         return ""
     return f"page {first}" if last in (None, first) else f"pages {first}-{last}"
+
+
+def spelt(name: str) -> str:
+    """Return a name in the spelling in which names compare: macOS writes an accent behind its letter, keyboards with it."""
+    return unicodedata.normalize("NFC", name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,7 @@ def test_where_there_is_no_question_nothing_is_searched(messages: tuple[Message 
         ((), ("a", "b"), ("a", "b")),
         (("c", "b", "a"), ("a", "b"), ("b", "a")),
         (("c",), ("a", "b"), None),
+        (("Mu\u0308ller",), ("M\u00fcller",), ("Mu\u0308ller",)),
     ],
 )
 def test_collections(asked: tuple[str, ...], allowed: tuple[str, ...], searched: tuple[str, ...] | None) -> None:

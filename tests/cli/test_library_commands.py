@@ -172,6 +172,15 @@ def test_the_parts_of_a_container_are_listed_and_shown(home, folder):
     assert "Mail 1 tells" in run("show", home, documents(home)["old.mbox#1@x"]["id"]).stdout
 
 
+def test_a_name_is_found_in_either_spelling_of_its_accents(home, tmp_path):
+    """macOS stores the accent behind the letter, a keyboard types both in one."""
+    (tmp_path / "Mu\u0308ller.md").write_text("Müller pays on Monday.")
+    assert run("add", home, tmp_path).returncode == 0
+    typed = tmp_path / "M\u00fcller.md"
+    assert "pays on Monday" in run("show", home, typed).stdout
+    assert run("remove", home, typed).stdout.startswith("1 document removed.")
+
+
 def test_what_is_not_there_is_told(home):
     for command in ("show", "remove"):
         done = run(command, home, "nope.md")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -164,6 +166,32 @@ async def test_lists_have_pages_filters_and_a_total(store: Sqlite) -> None:
     assert (await store.documents.list(ALL, states=("failed",))).items == ()
     with pytest.raises(InvalidRequest):
         await store.documents.list(ALL, cursor="no%cursor")
+
+
+COMPOSED, APART = (unicodedata.normalize(form, "Müller") for form in ("NFC", "NFD"))  # as keyboards and macOS spell it
+
+
+@pytest.mark.parametrize("name", [COMPOSED, APART])
+async def test_a_filter_finds_every_spelling_of_a_name_unless_it_is_exact(store: Sqlite, name: str) -> None:
+    await add(store, f"{COMPOSED}/a.txt", "text one", collection=COMPOSED)
+    await add(store, f"{APART}/b.txt", "text two", collection=APART)
+    await add(store, "Muller/c.txt", "text three", collection="Muller")
+    await embed(store)
+    for where in (Filter(OWNER, collections=(name,)), Filter(OWNER, path_prefix=f"{name}/")):
+        assert (await store.documents.list(where)).total == 2
+        assert set(await texts_of(store, "text", where=where)) == {"text one", "text two"}
+        assert (await store.vectors.keys(where)).size == 2
+        only = replace(where, exact=True)
+        assert await texts_of(store, "text", where=only) == ["text one" if name == COMPOSED else "text two"]
+
+
+async def test_under_takes_another_spelling_where_there_is_nothing_in_that_one(store: Sqlite) -> None:
+    apart = await add(store, f"{APART}/a.txt", "one", collection=APART)
+    assert await store.documents.under(OWNER, COMPOSED, COMPOSED) == (apart.id,)
+    assert await store.documents.under(OWNER, f"{COMPOSED}/a.txt") == (apart.id,)
+    composed = await add(store, f"{COMPOSED}/b.txt", "two")
+    assert await store.documents.under(OWNER, COMPOSED) == (composed.id,)
+    assert await store.documents.under(OWNER, APART) == (apart.id,)
 
 
 async def test_a_filter_finds_what_others_matches_would_crowd_out(store: Sqlite) -> None:

@@ -7,7 +7,7 @@ from typing import Final
 from mecum.chat.grounding import last_user
 from mecum.chat.messages import text_of
 from mecum.chat.request import ChatRequest
-from mecum.types import Message, Query, Role
+from mecum.types import Message, Query, Role, spelt
 
 LONGEST: Final = 4000  # characters of a turn that are searched for: what a question is stands at its begin or its end
 
@@ -34,7 +34,8 @@ def _collections(asked: tuple[str, ...], allowed: tuple[str, ...]) -> tuple[str,
     """Return what the request names within what the role allows (`rulings.md` 4); nothing named means all."""
     if not asked or not allowed:
         return asked or allowed
-    return tuple(name for name in asked if name in allowed)
+    names = {spelt(name) for name in allowed}
+    return tuple(name for name in asked if spelt(name) in names)
 
 
 def _searched(turn: Message) -> str:

@@ -16,7 +16,7 @@ from mecum.cli.remote import Api
 from mecum.cli.terminal import one_line
 from mecum.cli.upload import DOCUMENTS
 from mecum.errors import NotFound
-from mecum.types import Json
+from mecum.types import Json, spelt
 
 
 def labels(text: str) -> list[str]:
@@ -64,11 +64,10 @@ async def _by_id(api: Api, text: str) -> Json | None:
 
 async def _by_path(api: Api, text: str, collection: str | None) -> Json | None:
     for label in labels(text):
-        page = await api.get(DOCUMENTS, {"path_prefix": label, "collection": collection, "limit": 1})
-        for document in page["items"]:  # ordered by path: what is exactly it comes first
-            if document["path"] == label:
-                found: Json = document
-                return found
+        page = await api.get(DOCUMENTS, {"path_prefix": label, "collection": collection, "limit": PAGE})
+        named: list[Json] = [document for document in page["items"] if spelt(document["path"]) == spelt(label)]
+        if named:  # ordered by path: what is it comes before what only begins so
+            return next((document for document in named if document["path"] == label), named[0])
     return None
 
 
@@ -92,7 +91,7 @@ async def choose(api: Api, text: str, collection: str | None) -> Chosen:
     filters = {"collection": [collection]} if collection else {}
     for label in labels(text):
         exactly = await api.get(DOCUMENTS, {"path_prefix": label, "limit": PAGE, **filters})
-        number = sum(document["path"] == label for document in exactly["items"])  # in several collections, perhaps
+        number = sum(spelt(document["path"]) == spelt(label) for document in exactly["items"])  # in several collections
         async for document in documents(api, label.rstrip("/") + "/", **filters):
             number += not document["container_id"]
         if number:

@@ -197,7 +197,7 @@ class LibraryTarget:
         """Return the document of this path, and those in the folder of this path."""
         alone = await self._library.find(str(root), self._collection, self._principal)
         found = [] if alone is None else [_known(alone)]
-        where = Filter(self._principal.owner, (self._collection,), str(root).rstrip(os.sep) + os.sep)
+        where = Filter(self._principal.owner, (self._collection,), str(root).rstrip(os.sep) + os.sep, exact=True)
         page = await self._library.list(where, limit=_PAGE)
         found += _files(page.items)
         while page.next_cursor:

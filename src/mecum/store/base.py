@@ -139,7 +139,10 @@ class Documents(Protocol):
         ...
 
     async def under(self, owner: str, path: str, collection: str | None = None) -> tuple[str, ...]:
-        """Return the ids of the document of that path and of all in the folder of that path, parts left out."""
+        """Return the ids of the document of that path and of all in the folder of that path, parts left out.
+
+        Where nothing has exactly that path, another spelling of it in Unicode counts.
+        """
         ...
 
     async def passages(self, owner: str, document_id: str, *, start: int = 0, limit: int = 100) -> tuple[Passage, ...]:

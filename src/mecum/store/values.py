@@ -151,7 +151,8 @@ class Found:
 class Filter:
     """Which documents are looked at: all that is set must hold. An empty tuple or text means any.
 
-    `since` and `until` bound the date of a passage, else its document's, in seconds since 1970, both inclusive.
+    `since` and `until` bound the date of a passage, else its document's, in seconds since 1970, both inclusive. `exact`
+    tells spellings of a name apart that look the same (composed and decomposed Unicode).
     """
 
     owner: str
@@ -160,6 +161,7 @@ class Filter:
     kinds: tuple[str, ...] = ()
     since: float | None = None
     until: float | None = None
+    exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ import apsw
 
 from mecum.errors import StoreError, StoreStartError
 from mecum.store.sqlite.faults import translated
-from mecum.store.sqlite.rows import value
+from mecum.store.sqlite.rows import teach, value
 from mecum.store.sqlite.writer import Work, Writer
 
 T = TypeVar("T")
@@ -164,6 +164,7 @@ class Database:
         flags = apsw.SQLITE_OPEN_READONLY if readonly else apsw.SQLITE_OPEN_READWRITE
         db = apsw.Connection(str(self.file), flags=flags, vfs=self._vfs)
         db.set_busy_timeout(_BUSY)
+        teach(db)
         for pragma in _PRAGMAS[2:] if readonly else _PRAGMAS:
             db.execute(pragma)
         return db

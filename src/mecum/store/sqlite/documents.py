@@ -19,6 +19,7 @@ from mecum.store.sqlite.rows import (
     DOCUMENT,
     PASSAGE,
     Row,
+    compared,
     condition,
     document_at,
     document_key,
@@ -153,15 +154,12 @@ class SqliteDocuments(Reading):
         return number
 
     async def under(self, owner: str, path: str, collection: str | None = None) -> tuple[str, ...]:
-        """Return the ids of the document of that path and of all in the folder of that path, parts left out."""
-        folder = path.rstrip("/") + "/"
-        sql = (
-            "SELECT id FROM documents WHERE owner = ? AND (path = ? OR substr(path, 1, ?) = ?) AND "
-            "(? IS NULL OR collection = ?) AND (parent IS NULL OR path = ?) ORDER BY path, key"
-        )
-        values = (owner, path, len(folder), folder, collection, collection, path)
-        found = await self._database.read(lambda db: rows(db, sql, *values))
-        return tuple(str(document_id) for (document_id,) in found)
+        """Return the ids of the document of that path and of all in its folder, parts left out; see `Documents.under`."""
+
+        def work(db: apsw.Connection) -> list[Row]:
+            return _under(db, owner, path, collection, exact=True) or _under(db, owner, path, collection, exact=False)
+
+        return tuple(str(document_id) for (document_id,) in await self._database.read(work))
 
     async def passages(self, owner: str, document_id: str, *, start: int = 0, limit: int = 100) -> tuple[Passage, ...]:
         """Return a document's passages from a position on, in order."""
@@ -213,6 +211,18 @@ class SqliteDocuments(Reading):
         if contents:
             self._database.erased()
         return contents
+
+
+def _under(db: apsw.Connection, owner: str, path: str, collection: str | None, *, exact: bool) -> list[Row]:
+    where = Filter(owner, (collection,) if collection is not None else (), exact=exact)
+    matching, values = condition(where, date=None)
+    column, (name,) = compared("d.path", [path], exact=exact)
+    folder = name.rstrip("/") + "/"
+    sql = (
+        f"SELECT d.id FROM documents d WHERE {matching} AND ({column} = ? OR substr({column}, 1, ?) = ?) "
+        f"AND (d.parent IS NULL OR {column} = ?) ORDER BY d.path, d.key"
+    )
+    return rows(db, sql, *values, name, len(folder), folder, name)
 
 
 def _cursor(path: str, key: int) -> str:

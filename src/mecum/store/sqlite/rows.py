@@ -1,15 +1,20 @@
-"""From rows to values, and from a Filter to SQL. Every text of SQL that takes part in a filter is made here."""
+"""From rows to values, and from a Filter to SQL. Every text of SQL that takes part in a filter is made here.
+
+A name with an accent has several spellings in Unicode. A document keeps the one that it was given, and a filter finds all of
+them; one in ASCII has no other, and is compared without a call for each row.
+"""
 # ruff: noqa: S608 -- the SQL is put together from this room's own texts alone; every value is bound
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import apsw
 import orjson
 
 from mecum.store.values import Document, Failure, Filter, Found, Passage
-from mecum.types import Json
+from mecum.types import Json, spelt
 
 Row = tuple[Any, ...]
 _FIELDS: Final = (
@@ -79,18 +84,38 @@ def document_at(db: apsw.Connection, key: int) -> Document:
 def condition(where: Filter, *, date: str | None) -> tuple[str, list[Any]]:
     """Return the filter as SQL over `d` (and `p`) with its values. `date` is what its dates bound, None: they do not."""
     parts, values = ["d.owner = ?"], list[Any]([where.owner])
-    for column, allowed in (("d.collection", where.collections), ("d.kind", where.kinds)):
-        if allowed:
-            parts.append(f"{column} IN ({marks(len(allowed))})")
-            values += allowed
+    if where.collections:
+        collection, names = compared("d.collection", where.collections, exact=where.exact)
+        parts.append(f"{collection} IN ({marks(len(names))})")
+        values += names
+    if where.kinds:
+        parts.append(f"d.kind IN ({marks(len(where.kinds))})")
+        values += where.kinds
     if where.path_prefix:
-        parts.append("d.path >= ? AND substr(d.path, 1, length(?)) = ?")
-        values += [where.path_prefix] * 3
+        path, (prefix,) = compared("d.path", [where.path_prefix], exact=where.exact)
+        parts.append(f"{path} >= ? AND substr({path}, 1, length(?)) = ?")
+        values += [prefix] * 3
     for bound, limit in ((">=", where.since), ("<=", where.until)):
         if date is not None and limit is not None:
             parts.append(f"{date} {bound} ?")
             values.append(limit)
     return " AND ".join(parts), values
+
+
+def teach(db: apsw.Connection) -> None:
+    """Give a connection the function that names are compared by."""
+
+    def function(*name: Any) -> str:
+        return spelt(*name)
+
+    db.create_scalar_function("spelt", function, 1, deterministic=True)
+
+
+def compared(column: str, names: Sequence[str], *, exact: bool = False) -> tuple[str, Sequence[str]]:
+    """Return a column and names as they compare: in any spelling, or (`exact`) as they are."""
+    if exact or all(map(str.isascii, names)):
+        return column, names
+    return f"spelt({column})", [spelt(name) for name in names]
 
 
 def marks(number: int) -> str:
