@@ -1,236 +1,168 @@
-"""Calls are read out of a text however it is cut; a text that is no call comes through unchanged."""
+"""Tools are put into words where the template knows none, and forced by a schema; what was called before becomes turns."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from mecum.chat.tools import MAX_HEAD, Reading, flatten, read
+from mecum.chat.calls import Reading
+from mecum.chat.tools import adapt, flatten
 from mecum.engine.base import Traits
-from mecum.types import Delta, Message, Usage
+from mecum.errors import InvalidRequest
+from mecum.types import Message, Prompt, Sampling
 
 READING = Reading(frozenset({"f", "g.h-1"}))
-USAGE = Usage(1, 2)
+PLAIN = Traits(tools=False)
 
 
-class Said:
-    """A reply that says these batches."""
-
-    def __init__(self, batches: Iterable[Sequence[Delta]]) -> None:
-        self._batches = list(batches)
-
-    async def __aiter__(self) -> AsyncIterator[Sequence[Delta]]:
-        for batch in self._batches:
-            yield batch
-
-    async def aclose(self) -> None:
-        pass
+def tool(name: str, **parameters: Any) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": name, "description": f"does {name}"}
+    return {"type": "function", "function": {**function, "parameters": parameters} if parameters else function}
 
 
-def read_all(batches: Iterable[Sequence[Delta]]) -> list[Delta]:
-    async def collect() -> list[Delta]:
-        return [delta async for batch in read(Said(batches), READING) for delta in batch]
-
-    return asyncio.run(collect())
+OWN = {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}, "$defs": {"A": {"type": "string"}}}
+FORMAT = {"type": "json_schema", "json_schema": {"name": "x", "schema": OWN}}
+TOOLS = (tool("f", type="object", properties={"x": {"type": "integer"}}), tool("g.h-1"))
 
 
-def read_text(*pieces: str, finish: str = "stop", choice: int = 0) -> tuple[str, list[tuple[str, str]], str | None]:
-    """Return the text, the calls with their arguments, and the finish."""
-    end = Delta(choice=choice, finish_reason=finish)  # type: ignore[arg-type]
-    return summary(read_all([*([Delta(piece, choice)] for piece in pieces), [end], [Delta(usage=USAGE)]]), choice)
+def prompt(*messages: Message, **sampling: Any) -> Prompt:
+    options = {"tools": TOOLS, "parallel_tool_calls": True, **sampling}
+    return Prompt("m", messages or (Message("user", "hi"),), Sampling(**options))
 
 
-def summary(deltas: list[Delta], choice: int = 0) -> tuple[str, list[tuple[str, str]], str | None]:
-    assert deltas[-1] == Delta(usage=USAGE)
-    mine = [delta for delta in deltas[:-1] if delta.choice == choice]
-    assert [delta.finish_reason is not None for delta in mine] == [False] * (len(mine) - 1) + [True]
-    calls: dict[int, tuple[str, str]] = {}
-    for piece in (piece for delta in mine for piece in delta.tool_calls or ()):
-        index, function = piece["index"], piece["function"]
-        assert (index not in calls) == ("id" in piece) == ("name" in function) == (piece.get("type") == "function")
-        name, arguments = calls.get(index, (function.get("name"), ""))
-        calls[index] = (name, arguments + function["arguments"])
-    assert list(calls) == list(range(len(calls)))
-    return "".join(delta.content or "" for delta in mine), list(calls.values()), mine[-1].finish_reason
+def test_what_need_not_be_forced_is_left_to_a_template_that_knows_tools() -> None:
+    asked = prompt(tool_choice="auto")
+    assert adapt(asked, Traits()) == (asked, READING)
+    assert adapt(prompt(parallel_tool_calls=False), Traits())[1] == Reading(READING.names, single=True)
+    assert adapt(prompt(tool_choice="none"), Traits())[1] is None
 
 
-CALLS: dict[str, tuple[str, list[tuple[str, str]]]] = {
-    "plain": ('{"name": "f", "arguments": {"x": 1}}', [("f", '{"x": 1}')]),
-    "no spaces": ('{"name":"f","arguments":{"x":1}}', [("f", '{"x":1}')]),
-    "many spaces": ('\n { "name" : "f" ,\n "arguments" : {"x": 1} \n } \n', [("f", '{"x": 1}')]),
-    "empty": ('{"name": "f", "arguments": {}}', [("f", "{}")]),
-    "nested": ('{"name": "f", "arguments": {"a": {"b": [{"c": {}}, [1]]}}}', [("f", '{"a": {"b": [{"c": {}}, [1]]}}')]),
-    "braces in strings": ('{"name": "f", "arguments": {"a": "}}{{]["}}', [("f", '{"a": "}}{{]["}')]),
-    "escapes": (r'{"name": "f", "arguments": {"a": "\"}\\", "b\"": "\\\\"}}', [("f", r'{"a": "\"}\\", "b\"": "\\\\"}')]),
-    "letters": ('{"name": "f", "arguments": {"a": "größer 😀 \u2028"}}', [("f", '{"a": "größer 😀 \u2028"}')]),
-    "another name": ('{"name": "g.h-1", "arguments": {}}', [("g.h-1", "{}")]),
-    "more fields": ('{"name": "f", "arguments": {"x": 1}, "id": {"y": "}"}}', [("f", '{"x": 1}')]),
-    "two": ('{"name": "f", "arguments": {"x":1}}\n{"name": "g.h-1", "arguments": {}}', [("f", '{"x":1}'), ("g.h-1", "{}")]),
-    "the same twice": ('{"name": "f", "arguments": {}}{"name": "f", "arguments": {}}', [("f", "{}"), ("f", "{}")]),
-    "words behind it": ('{"name": "f", "arguments": {}}\nThat is the call. {"x"', [("f", "{}")]),
-    "an unknown one behind it": ('{"name": "f", "arguments": {}}\n{"name": "nope", "arguments": {}}', [("f", "{}")]),
-    "without its last brace": ('{"name": "f", "arguments": {"x": {}}', [("f", '{"x": {}}')]),
-    "arguments as a string": (r'{"name": "f", "arguments": "{\"x\": 1}"}', [("f", r'"{\"x\": 1}"')]),
-    "arguments null": ('{"name": "f", "arguments": null}', [("f", "null")]),
-    "no arguments": ('{"name": "f", "arguments": }', [("f", "")]),
-}  # fmt: skip
-TEXTS: dict[str, str] = {
-    "words": "Hello, how are you?",
-    "spaces": " \n\t ",
-    "empty": "",
-    "another object": '{"answer": 42, "name": "f"}',
-    "an unknown tool": '{"name": "nope", "arguments": {"x": 1}}',
-    "a prefix of a name": '{"name": "ff", "arguments": {}}',
-    "an escaped name": r'{"name": "f\u0066", "arguments": {}}',
-    "a name with a bad escape": r'{"name": "f\q", "arguments": {}}',
-    "another order": '{"arguments": {}, "name": "f"}',
-    "no name": '{"name": 5, "arguments": {}}',
-    "half a call": '{"name": "f", "argu',
-    "an opening brace": "{",
-    "code": "{ return x; }",
-    "a call in words": 'I call {"name": "f", "arguments": {}} now.',
-    "a list of calls": '[{"name": "f", "arguments": {}}]',
-    "a long object": '{"text": "' + "x" * MAX_HEAD + '"}',
-}
+def test_an_engine_that_forces_calls_itself_is_left_to_do_it() -> None:
+    asked = prompt(tool_choice="required", response_format=FORMAT)
+    assert adapt(asked, Traits(forces_calls=True)) == (asked, READING)
 
 
-@pytest.mark.parametrize("case", CALLS)
-def test_a_call_cut_at_every_place(case: str) -> None:
-    text, calls = CALLS[case]
-    expected = ("", calls, "tool_calls")
-    assert read_text(*text) == expected
-    for cut in range(len(text) + 1):
-        assert read_text(text[:cut], text[cut:]) == expected
-
-
-@pytest.mark.parametrize("case", TEXTS)
-def test_a_text_cut_at_every_place(case: str) -> None:
-    text = TEXTS[case]
-    expected = (text, [], "stop")
-    assert read_text(*text) == expected
-    for cut in range(len(text) + 1):
-        assert read_text(text[:cut], text[cut:]) == expected
-
-
-def test_words_are_not_held_back() -> None:
-    assert read_all([[Delta("Hel")], [Delta("lo")]]) == [Delta("Hel"), Delta("lo")]
-    long = '{"text": "' + "x" * MAX_HEAD
-    assert read_all([[Delta(long)], [Delta("y")]]) == [Delta(long), Delta("y")]
-
-
-def test_arguments_are_not_held_back() -> None:
-    deltas = read_all([[Delta(piece)] for piece in ('{"name": "f", ', '"arguments": {"x"', ": 1", "}}")])
-    pieces = [piece["function"]["arguments"] for delta in deltas for piece in delta.tool_calls or ()]
-    assert pieces == ["", '{"x"', ": 1", "}"]
-
-
-@pytest.mark.parametrize("cut", range(20, 45))
-def test_a_call_that_max_tokens_cut_short(cut: int) -> None:
-    whole = '{"name": "f", "arguments": {"x": {"y": "}"}}}'
-    text, calls, finish = read_text(*whole[:cut], finish="length")
-    assert finish == "length"
-    if calls:
-        assert text == ""
-        assert '{"x": {"y": "}"}}'.startswith(calls[0][1])
-        assert whole[:cut].startswith('{"name": "f", "arguments": ' + calls[0][1])
-    else:
-        assert text == whole[:cut]
-
-
-def test_several_choices_are_read_apart() -> None:
-    call, text = CALLS["nested"][0], TEXTS["an unknown tool"]
-    pairs = [pair for a, b in zip(call.ljust(60), text.ljust(60), strict=True) for pair in ((a, 0), (b, 1))]
-    ends = [Delta(choice=1, finish_reason="stop"), Delta(finish_reason="stop"), Delta(usage=USAGE)]
-    deltas = read_all([*([Delta(*pair)] for pair in pairs), ends])
-    assert summary(deltas, 0) == ("", CALLS["nested"][1], "tool_calls")
-    assert summary(deltas, 1) == (text.ljust(60), [], "stop")
-
-
-def test_whatever_else_a_delta_carries_passes() -> None:
-    logprobs = {"content": []}
-    sign = Delta()
-    batches = [
-        [sign],
-        [Delta(reasoning="why")],
-        [Delta("a", reasoning="b")],
-        [Delta("c", logprobs=logprobs, finish_reason="stop")],
-    ]
-    assert read_all(batches) == [
-        sign,
-        Delta(reasoning="why"),
-        Delta(reasoning="b"),
-        Delta("a"),
-        Delta(logprobs=logprobs),
-        Delta("c"),
-        Delta(finish_reason="stop"),
-    ]
-
-
-def test_a_long_answer_takes_no_long_time() -> None:
-    spaces = " " * 20_000
-    expected = ("", [("f", '{"x":' + spaces + "1}")], "tool_calls")
-    assert read_text('{"name": "f", "arguments": {"x":' + spaces + "1}" + spaces + "}") == expected
-    many = CALLS["plain"][0] * 2000
-    assert len(read_text(many)[1]) == 2000
-
-
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(alphabet='ab{}[]"\\ü😀\n ', max_size=6),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(alphabet='ab{}"\\', max_size=3), inner, max_size=3),
-    max_leaves=8,
+@pytest.mark.parametrize(
+    ("choice", "names"), [("required", ["f", "g.h-1"]), ({"type": "function", "function": {"name": "f"}}, ["f"])]
 )
+def test_a_template_that_knows_tools_shows_them_while_a_schema_forces_the_call(choice: Any, names: list[str]) -> None:
+    asked = prompt(tool_choice=choice)
+    adapted, reading = adapt(asked, Traits())
+    assert reading == Reading(frozenset(names))
+    assert (adapted.messages, adapted.sampling.tools, adapted.sampling.tool_choice) == (asked.messages, TOOLS, "none")
+    assert adapted.sampling.response_format
+    schema = adapted.sampling.response_format["json_schema"]["schema"]
+    assert [form["properties"]["name"]["const"] for form in schema.get("anyOf", [schema])] == names
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
-@given(
-    calls=st.lists(
-        st.tuples(st.sampled_from(sorted(READING.names)), st.dictionaries(st.text(max_size=3), VALUES)),
-        min_size=1,
-        max_size=3,
-    ),
-    indent=st.none() | st.integers(0, 2),
-    ascii_only=st.booleans(),
-    sizes=st.lists(st.integers(1, 7), min_size=1, max_size=10),
-)
-def test_any_calls_cut_anywhere(
-    calls: list[tuple[str, Any]], indent: int | None, ascii_only: bool, sizes: list[int]
-) -> None:
-    text = "\n".join(json.dumps({"name": n, "arguments": a}, indent=indent, ensure_ascii=ascii_only) for n, a in calls)
-    pieces, at = [], 0
-    while at < len(text):
-        size = sizes[len(pieces) % len(sizes)]
-        pieces.append(text[at : at + size])
-        at += size
-    said, found, finish = read_text(*pieces)
-    assert (said, finish) == ("", "tool_calls")
-    assert [(name, json.loads(arguments)) for name, arguments in found] == calls
+@pytest.mark.parametrize("traits", [Traits(), PLAIN])
+def test_a_format_beside_tools_allows_both(traits: Traits) -> None:
+    adapted, reading = adapt(prompt(response_format=FORMAT), traits)
+    assert reading == READING
+    assert adapted.sampling.response_format
+    schema = adapted.sampling.response_format["json_schema"]["schema"]
+    *forms, own = schema["anyOf"]
+    assert [form["properties"]["name"]["const"] for form in forms] == ["f", "g.h-1"]
+    assert own == {"type": "object", "properties": {"a": {"$ref": "#/$defs/A"}}}
+    assert schema["$defs"] == {"A": {"type": "string"}}
+    anything, _ = adapt(prompt(response_format={"type": "json_object"}), traits)
+    assert anything.sampling.response_format
+    assert anything.sampling.response_format["json_schema"]["schema"]["anyOf"][-1] == {"type": "object"}
+    forced, _ = adapt(prompt(response_format=FORMAT, tool_choice="required"), traits)
+    assert forced.sampling.response_format
+    assert len(forced.sampling.response_format["json_schema"]["schema"]["anyOf"]) == 2
 
 
-@settings(derandomize=True, deadline=None, max_examples=150)
-@given(
-    pieces=st.lists(
-        st.sampled_from(["{", "}", '"name"', ":", ",", " ", '"arguments"', '"f"', "x", '"', "\\", "[", "]"]), max_size=14
+@pytest.mark.parametrize("choice", [None, "auto"])
+def test_tools_are_offered_in_words(choice: str | None) -> None:
+    adapted, reading = adapt(prompt(Message("system", "Be short."), Message("user", "hi"), tool_choice=choice), PLAIN)
+    assert reading == READING
+    assert (adapted.sampling.tools, adapted.sampling.tool_choice, adapted.sampling.parallel_tool_calls) == ((), None, None)
+    assert adapted.sampling.response_format is None
+    system, user = adapted.messages
+    assert user == Message("user", "hi")
+    assert isinstance(system.content, str)
+    assert system.content.startswith("Be short.\n\nYou can call these tools:\n")
+    assert [json.loads(line) for line in system.content.splitlines() if "does" in line] == [t["function"] for t in TOOLS]
+    assert '{"name": "…", "arguments": {…}}' in system.content
+
+
+def test_without_a_system_message_the_offer_is_one() -> None:
+    for traits in (PLAIN, Traits(tools=False, system_role=False)):
+        adapted, _ = adapt(prompt(), traits)
+        assert [turn.role for turn in adapted.messages] == ["system", "user"]
+
+
+@pytest.mark.parametrize("sampling", [{"tools": ()}, {"tool_choice": "none"}])
+def test_without_tools_to_call_nothing_is_said_or_read(sampling: dict[str, Any]) -> None:
+    adapted, reading = adapt(prompt(**sampling), PLAIN)
+    assert reading is None
+    assert adapted == Prompt("m", (Message("user", "hi"),), Sampling())
+
+
+def test_a_required_call_is_forced_by_a_schema() -> None:
+    adapted, reading = adapt(prompt(tool_choice="required"), PLAIN)
+    assert reading == READING
+    schema = adapted.sampling.response_format
+    assert schema
+    first, second = schema["json_schema"]["schema"]["anyOf"]
+    assert first["properties"] == {"name": {"const": "f"}, "arguments": TOOLS[0]["function"]["parameters"]}
+    assert second["properties"] == {"name": {"const": "g.h-1"}, "arguments": {"type": "object"}}
+    assert all(
+        part["required"] == ["name", "arguments"] and part["additionalProperties"] is False for part in (first, second)
     )
-)
-def test_any_text_comes_through_or_is_a_call(pieces: list[str]) -> None:
-    text = "".join(pieces)
-    said, calls, finish = read_text(*pieces)
-    assert (said, calls, finish) == read_text(text)
-    if calls:
-        assert finish == "tool_calls"
-        assert said == ""
-    else:
-        assert (said, finish) == (text, "stop")
 
 
-def test_a_call_in_the_history_reads_as_what_it_was() -> None:
-    calls = [("f", '{"x": "}\\""}'), ("g.h-1", "{}")]
-    made = tuple({"id": name, "type": "function", "function": {"name": name, "arguments": text}} for name, text in calls)
-    (turn,) = flatten((Message("assistant", None, tool_calls=made),), Traits(tools=False))
-    assert read_text(str(turn.content)) == ("", calls, "tool_calls")
+def test_a_named_call_offers_that_tool_alone() -> None:
+    adapted, reading = adapt(prompt(tool_choice={"type": "function", "function": {"name": "g.h-1"}}), PLAIN)
+    assert reading == Reading(frozenset({"g.h-1"}))
+    assert adapted.sampling.response_format
+    assert adapted.sampling.response_format["json_schema"]["schema"]["properties"]["name"] == {"const": "g.h-1"}
+    assert "does f" not in str(adapted.messages[0].content)
+
+
+def test_a_name_that_is_no_tool() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        adapt(prompt(tool_choice={"type": "function", "function": {"name": "nope"}}), PLAIN)
+    assert caught.value.param == "tool_choice"
+
+
+@pytest.mark.parametrize("keyword", ["$defs", "definitions"])
+def test_definitions_are_hoisted_to_where_they_are_looked_up(keyword: str) -> None:
+    def using(name: str, **definitions: Any) -> dict[str, Any]:
+        return tool(name, type="object", properties={"p": {"$ref": f"#/{keyword}/P"}}, **{keyword: definitions})
+
+    point = {"type": "object"}
+    both = (using("f", P=point), using("g.h-1", P=point, Q={"type": "null"}))
+    adapted, _ = adapt(prompt(tools=both, tool_choice="required"), PLAIN)
+    assert adapted.sampling.response_format
+    schema = adapted.sampling.response_format["json_schema"]["schema"]
+    assert schema[keyword] == {"P": point, "Q": {"type": "null"}}
+    assert all(keyword not in part["properties"]["arguments"] for part in schema["anyOf"])
+    assert keyword in both[0]["function"]["parameters"]  # what the client sent is not changed
+    with pytest.raises(InvalidRequest, match="different"):
+        adapt(prompt(tools=(using("f", P=point), using("g.h-1", P={"type": "null"})), tool_choice="required"), PLAIN)
+
+
+def call(name: str, arguments: str) -> dict[str, Any]:
+    return {"id": f"call_{name}", "type": "function", "function": {"name": name, "arguments": arguments}}
+
+
+def test_past_calls_and_results_become_turns() -> None:
+    history = (
+        Message("user", "a"),
+        Message("assistant", None, tool_calls=(call("f", '{"x": 1}'), call("g.h-1", ""))),
+        Message("tool", "5", tool_call_id="call_f"),
+        Message("tool", ({"type": "text", "text": "6"},), tool_call_id="call_g.h-1"),
+        Message("assistant", "b"),
+    )
+    assert flatten(history, Traits()) == history
+    assert flatten(history, PLAIN) == (
+        Message("user", "a"),
+        Message("assistant", '{"name": "f", "arguments": {"x": 1}}\n{"name": "g.h-1", "arguments": {}}'),
+        Message("user", "The tool's result:\n5"),
+        Message("user", "The tool's result:\n6"),
+        Message("assistant", "b"),
+    )

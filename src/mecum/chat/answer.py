@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from mecum.chat import tools
+from mecum.chat import calls, tools
 from mecum.chat.checks import check_abilities
 from mecum.chat.debug import Debug, debug_of
 from mecum.chat.fitting import Fitted, Fitting
@@ -89,7 +89,7 @@ class Chat:
         debug = await self._debug(found, fitting, fitted, model) if request.debug else None
         batches = aiter(reply)
         if reading:
-            held.push_async_callback((batches := tools.read(reply, reading)).aclose)
+            held.push_async_callback((batches := calls.read(batches, reading)).aclose)
         return Answer(
             batches,
             place=place,

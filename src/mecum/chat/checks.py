@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mecum.chat.request import ChatRequest
 from mecum.chat.schema import check_schema
+from mecum.chat.tools import needs_schema, offered
 from mecum.engine.base import Model
 from mecum.errors import UnsupportedParameter
 
@@ -19,9 +20,6 @@ def check_abilities(request: ChatRequest, model: Model) -> None:
         raise UnsupportedParameter(f"n is at most {model.slots} here: the engine has {model.slots} slots.", param="n")
     if not model.traits.images and any(map(_has_image, request.messages)):
         raise UnsupportedParameter(f"The model '{model.name}' takes no images.", param="messages")
-    if not model.traits.tools and sampling.tools and sampling.response_format and sampling.tool_choice != "none":
-        message = f"The model '{model.name}' cannot combine tools with a response_format. Send one of them."
-        raise UnsupportedParameter(message, param="response_format")
     if sampling.tools and sampling.logprobs:
         raise UnsupportedParameter("logprobs cannot be combined with tools.", param="logprobs")
     if not model.traits.every_schema:
@@ -32,10 +30,12 @@ def _check_schemas(request: ChatRequest, model: Model) -> None:
     sampling = request.sampling
     if schema := (sampling.response_format or {}).get("json_schema"):
         check_schema(schema["schema"], "response_format.json_schema.schema")
-    if model.traits.tools or sampling.tool_choice in (None, "auto", "none"):
+    if model.traits.forces_calls or not needs_schema(sampling):
         return
-    for index, tool in enumerate(sampling.tools):  # a forced call is forced by a schema (`mecum.chat.tools`)
-        check_schema(tool["function"].get("parameters") or {}, f"tools.{index}.function.parameters")
+    held = [tool["name"] for tool in offered(sampling)]
+    for index, tool in enumerate(sampling.tools):
+        if tool["function"]["name"] in held:
+            check_schema(tool["function"].get("parameters") or {}, f"tools.{index}.function.parameters")
 
 
 def _has_image(message: object) -> bool:

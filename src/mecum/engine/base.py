@@ -23,6 +23,7 @@ class Traits:
     tools: bool = True
     images: bool = False
     every_schema: bool = False  # the engine itself honours or refuses every keyword of a JSON schema
+    forces_calls: bool = False  # the engine itself honours every tool_choice
 
 
 @dataclass(frozen=True, slots=True)

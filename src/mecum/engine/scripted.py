@@ -27,7 +27,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from mecum.engine.base import AlwaysLoaded, Model, Status
+from mecum.engine.base import AlwaysLoaded, Model, Status, Traits
 from mecum.errors import ContextTooLong, EngineBroke, EngineDown, InvalidRequest, MecumError, ModelLoading, QueueFull
 from mecum.types import Delta, FinishReason, Json, Message, Prompt, Sampling, Usage
 
@@ -41,7 +41,14 @@ class Scripted(AlwaysLoaded):
     """The engine. `slots` bounds nothing by itself: the queue does. `delay` is seconds between two deltas."""
 
     def __init__(self, *, slots: int = 4, delay: float = 0, name: str = "scripted") -> None:
-        self._model = Model(name=name, fingerprint="fp_scripted01", context=CONTEXT, slots=slots, created=1_700_000_000)
+        self._model = Model(
+            name=name,
+            fingerprint="fp_scripted01",
+            context=CONTEXT,
+            slots=slots,
+            created=1_700_000_000,
+            traits=Traits(forces_calls=True),
+        )
         self._delay = delay
         self._running = False
         self.open_replies = 0  # tests see here that nothing leaks

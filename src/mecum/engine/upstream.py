@@ -143,7 +143,7 @@ class Upstream(AlwaysLoaded):
             slots=self._settings.concurrency,
             created=created if isinstance(created, int) else int(time.time()),
             owned_by=owner if isinstance(owner, str) and owner else "upstream",
-            traits=Traits(images=True, every_schema=True),  # what it cannot do, it refuses itself
+            traits=Traits(images=True, every_schema=True, forces_calls=True),  # what it cannot do, it refuses itself
         )
         return self._marked(model)
 
