@@ -6,10 +6,12 @@ Invariant: what `start` opens in order, `aclose` closes in reverse, also after a
 from __future__ import annotations
 
 import secrets
+from functools import partial
 
 from fastapi import FastAPI
 
 from mecum.api.urls import create_api
+from mecum.app.embedders import embedder_of, others
 from mecum.app.home import install_secret
 from mecum.app.watched import AuditedTarget
 from mecum.audit.log import AuditLog
@@ -18,9 +20,6 @@ from mecum.chat.gate import Gate
 from mecum.engine.base import Engine
 from mecum.engine.embedded import Embedded
 from mecum.engine.embedder.base import Embedder
-from mecum.engine.embedder.local import LocalEmbedder
-from mecum.engine.embedder.scripted import ScriptedEmbedder
-from mecum.engine.embedder.upstream import UpstreamEmbedder
 from mecum.engine.queue import Queue
 from mecum.engine.scripted import Scripted
 from mecum.engine.upstream import Upstream
@@ -44,7 +43,7 @@ class App:
         store = Sqlite(settings.home)
         self.settings = settings
         self.engine = engine
-        self.library = Library(store, embedder, top_k=settings.library.top_k)
+        self.library = Library(store, embedder, top_k=settings.library.top_k, others=partial(others, settings))
         self.roles = StoredRoles(store.roles)
         self.token = secrets.token_urlsafe(32)
         self.keys = Keyring(store.keys, self.token)
@@ -106,7 +105,7 @@ class App:
 
 def build(settings: Settings, *, engine: Engine | None = None, embedder: Embedder | None = None) -> App:
     """Return the program that the settings describe, nothing of it opened; what is given takes the place of theirs."""
-    return App(settings, engine or _engine(settings), embedder or _embedder(settings))
+    return App(settings, engine or _engine(settings), embedder or embedder_of(settings))
 
 
 def _watcher(settings: LibrarySettings, library: Library, audit: AuditLog) -> Watcher:
@@ -121,12 +120,3 @@ def _engine(settings: Settings) -> Engine:
     if settings.engine.base_url:
         return Upstream(settings.engine)
     return Embedded(settings, owners=lambda: {Principal().owner, *key_owners(settings.home)})
-
-
-def _embedder(settings: Settings) -> Embedder:
-    library = settings.library
-    if library.embedder_url:
-        return UpstreamEmbedder(library)
-    if library.embedder == "local":
-        return LocalEmbedder(settings.home)
-    return ScriptedEmbedder(missing=library.embedder == "none")
