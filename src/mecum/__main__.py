@@ -1,6 +1,6 @@
 """`python -m mecum` is `mecum`."""
 
-from mecum.cli.main import run
+from mecum.cli.entry import run
 
 if __name__ == "__main__":
     run()

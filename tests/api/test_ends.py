@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import pytest
 
-from mecum.api.leaving import closed, uncancelled, unless
-from mecum.chat.gate import Gate
+from mecum.api.leaving import uncancelled, unless
 
 
 async def _forever(notes: list[str]) -> None:
@@ -57,17 +55,6 @@ async def test_a_fault_stays_in_the_task() -> None:
 
     with pytest.raises(ValueError, match="no"):
         (await unless(fail(), _forever([]))).result()
-
-
-async def test_the_gate_is_noticed() -> None:
-    gate = Gate()
-    waiting = asyncio.create_task(closed(gate))
-    await asyncio.sleep(0.05)
-    assert not waiting.done()
-    began = time.monotonic()
-    gate.close()
-    await waiting
-    assert time.monotonic() - began < 2
 
 
 async def test_uncancelled_work_is_finished_first() -> None:

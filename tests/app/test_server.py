@@ -1,10 +1,13 @@
 """The life of a server, as a process: how it starts, serves, drains and ends, whatever happens."""
 
 import json
+import re
 import signal
 import socket
+import sys
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -46,6 +49,23 @@ def test_a_signal_ends_it_with_code_0(start, number):
     assert "Traceback" not in serve.err.read_text()
     with socket.socket() as client:
         assert client.connect_ex(("127.0.0.1", serve.port)) != 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_while_it_imports_ends_it_with_code_0(start, number):
+    serve = start("--demo")
+    while not _catches(serve.process.pid, signal.SIGTERM):
+        assert serve.process.poll() is None
+    serve.signal(number)
+    assert serve.ended() == 0
+    assert not (serve.home / "mecum.db").exists(), "it was further than its imports"
+    assert serve.err.read_text() == ""
+
+
+def _catches(pid: int, number: signal.Signals) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return bool(int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16) >> (number - 1) & 1)
 
 
 def test_a_running_stream_goes_on_while_new_chats_are_refused(start):

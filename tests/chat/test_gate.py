@@ -46,6 +46,18 @@ async def test_after_close_nobody_comes_in() -> None:
     assert await place.guard(lambda: asyncio.sleep(0, "goes on")) == "goes on"
 
 
+async def test_who_waits_for_the_end_is_told_at_once() -> None:
+    gate = Gate()
+    waiting = [asyncio.create_task(gate.closed()) for _ in range(2)]
+    await asyncio.sleep(0.02)
+    assert not any(one.done() for one in waiting)
+    gate.close()
+    for _ in range(2):  # the event wakes a task, which then ends: no time passes
+        await asyncio.sleep(0)
+    assert all(one.done() for one in waiting)
+    await gate.closed()
+
+
 async def test_idle() -> None:
     gate = Gate()
     assert await gate.idle(0.01)

@@ -21,7 +21,7 @@ from mecum.api.bodies import STATES, answer, counts_body, document_body, facets_
 from mecum.api.download import FileAnswer
 from mecum.api.items import Item, add, written
 from mecum.api.labels import LONGEST, LONGEST_COLLECTION, attachment, label
-from mecum.api.leaving import closed, gone, unless
+from mecum.api.leaving import gone, unless
 from mecum.api.query import SINCE, UNTIL, Parameter, between, many, text
 from mecum.api.upload import receive
 from mecum.audit.log import AuditLog
@@ -183,7 +183,7 @@ class Documents:
         """Return the documents once they are so far; as they are after WAIT, or when the server shuts down."""
         ids = [one.id for one in added if isinstance(one, Document)]
         work = self.library.wait(ids, principal_of(request), until=until, timeout=self.wait)
-        waiting = await unless(work, gone(request.receive), closed(self.gate))
+        waiting = await unless(work, gone(request.receive), self.gate.closed())
         if waiting.cancelled():
             return list(added)
         now = {document.id: document for document in waiting.result()}

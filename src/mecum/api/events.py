@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from mecum.api.access import let_in_no_more, principal_of
 from mecum.api.bodies import counts_body, document_body
-from mecum.api.leaving import closed, end, gone, unless
+from mecum.api.leaving import end, gone, unless
 from mecum.api.middleware import asks_for_head
 from mecum.api.sse import KEEP_ALIVE
 from mecum.chat.gate import Gate
@@ -49,7 +49,7 @@ class EventStream(Response):
         """Stream until somebody ends it."""
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
         if not asks_for_head(scope):
-            work = await unless(self._stream(send), gone(receive), closed(self._gate), let_in_no_more(self._request))
+            work = await unless(self._stream(send), gone(receive), self._gate.closed(), let_in_no_more(self._request))
             if not work.cancelled():
                 work.result()
         await send({"type": "http.response.body", "body": b""})

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 from starlette.types import Receive
 
-from mecum.chat.gate import Gate
-
 T = TypeVar("T")
-_GLANCE: Final = 0.25  # seconds between two looks at the gate
 
 
 async def unless(work: Coroutine[Any, Any, T], *ends: Coroutine[Any, Any, None]) -> asyncio.Task[T]:
@@ -33,12 +30,6 @@ async def gone(receive: Receive) -> None:
     """Return when the client has left."""
     while (await receive())["type"] != "http.disconnect":
         pass
-
-
-async def closed(gate: Gate) -> None:
-    """Return when the server begins to shut down."""
-    while gate.is_open:  # noqa: ASYNC110 # the gate has no event for it, and a glance costs nothing
-        await asyncio.sleep(_GLANCE)
 
 
 async def uncancelled(work: Coroutine[Any, Any, T]) -> T:

@@ -20,7 +20,7 @@ class Gate:
     """Counts the chats inside."""
 
     def __init__(self) -> None:
-        self._open = True
+        self._closed = asyncio.Event()
         self._inside: set[Place] = set()
         self._empty = asyncio.Event()
         self._empty.set()
@@ -28,7 +28,7 @@ class Gate:
     @property
     def is_open(self) -> bool:
         """Whether new chats may begin."""
-        return self._open
+        return not self._closed.is_set()
 
     @property
     def inside(self) -> int:
@@ -41,7 +41,7 @@ class Gate:
         Raises:
             Draining: the gate is closed.
         """
-        if not self._open:
+        if not self.is_open:
             raise _draining()
         place = Place(self)
         self._inside.add(place)
@@ -56,7 +56,11 @@ class Gate:
 
     def close(self) -> None:
         """Let no new chat in."""
-        self._open = False
+        self._closed.set()
+
+    async def closed(self) -> None:
+        """Return when the gate is closed, which is when the server begins to shut down."""
+        await self._closed.wait()
 
     async def idle(self, timeout: float) -> bool:
         """Wait, at most `timeout` seconds, until no chat is inside; return whether that came true."""

@@ -32,7 +32,7 @@ LogFormat = Annotated[str | None, typer.Option("--log-format", metavar="FORMAT",
 
 
 def run() -> None:
-    """Run `mecum`: the console script."""
+    """Read the command line, and do what it says."""
     try:
         program()(prog_name="mecum")
     except MecumError as error:
