@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
 from typing import Any
 
 import orjson
 from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-from starlette.staticfiles import StaticFiles
+from starlette.responses import Response
 
 from mecum import __version__
-from mecum.api import errors, library_urls, openapi, second_me, status
+from mecum.api import errors, library_urls, openapi, pages, second_me, status
 from mecum.api import keys as key_urls
 from mecum.api import roles as role_urls
 from mecum.api.access import Access, is_known
@@ -63,7 +61,7 @@ def create_api(
     second_me.install(app, library, audit, settings, limit=int(documents.max_upload_mb * 1024 * 1024))
     library_urls.install(app, library, gate, audit, settings=settings, files=documents)
     _status_urls(app, status.Health(engine=engine, gate=gate, queue=queue))
-    _page_urls(app)
+    pages.install(app)
     app.add_middleware(Access, keys=keys, audit=audit, may_open=may_open)  # innermost: what is first in `rulings.md` 1 is
     origins = [origin_name(origin) for origin in settings.allowed_origins]
     if origins:
@@ -131,18 +129,6 @@ def _status_urls(app: FastAPI, health: status.Health) -> None:
             path, handler, methods=["GET"], tags=["status"], summary=summary,
             operation_id=handler.__name__, responses=openapi.answered(schema),
         )  # fmt: skip
-
-
-def _page_urls(app: FastAPI) -> None:
-    web = files("mecum.web").joinpath("static")
-
-    async def page(request: Request) -> Response:
-        name = {"/": "index.html", "/docs": "docs.html"}[request.url.path]
-        return FileResponse(str(web.joinpath(name)), headers={"Cache-Control": "no-cache"})
-
-    for path in ("/", "/docs"):
-        app.add_api_route(path, page, methods=["GET"], include_in_schema=False)
-    app.mount("/static", StaticFiles(directory=str(web)), name="static")
 
 
 def _json(body: Any) -> Response:

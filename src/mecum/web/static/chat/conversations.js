@@ -8,13 +8,13 @@ import { done, transaction } from "./database.js";
 
 const UNDO = 60_000; // milliseconds for which a deletion can be undone
 const channel = new BroadcastChannel("mecum.conversations");
-/** @type {Set<(change: Change, elsewhere: boolean) => void>} */
+/** @type {Set<(change: Change) => void>} */
 const followers = new Set();
-channel.onmessage = (/** @type {MessageEvent<Change>} */ { data }) => tell(data, true);
+channel.onmessage = (/** @type {MessageEvent<Change>} */ { data }) => tell(data);
 
 /**
  * Calls back for each change, in this tab or elsewhere.
- * @param {(change: Change, elsewhere: boolean) => void} follower
+ * @param {(change: Change) => void} follower
  * @returns {() => void}
  */
 export function follow(follower) {
@@ -149,10 +149,10 @@ const messagesOf = (table, id) => done(table("messages").index("conversation").g
 /** @param {Change} change */
 function changed(change) {
   channel.postMessage(change);
-  tell(change, false);
+  tell(change);
 }
 
-/** @param {Change} change @param {boolean} elsewhere */
-function tell(change, elsewhere) {
-  for (const follower of followers) follower(change, elsewhere);
+/** @param {Change} change */
+function tell(change) {
+  for (const follower of followers) follower(change);
 }

@@ -109,14 +109,14 @@ class List {
   }
 
   #choose() {
-    const input = h("input", { type: "file", accept: ".json,application/json", hidden: true, onchange: () => void this.#import(input.files?.[0]) });
+    const input = h("input", { type: "file", accept: ".json,application/json", hidden: true, onchange: () => void this.#read(input.files?.[0]) });
     document.body.append(input); // some browsers open nothing for one that is not part of the page
     input.click();
     input.remove();
   }
 
   /** @param {File | undefined} file */
-  async #import(file) {
+  async #read(file) {
     if (!file) return;
     try {
       const found = fromJson(await file.text());

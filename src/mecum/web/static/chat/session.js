@@ -34,6 +34,8 @@ export class Session {
     this.messages = messages;
     this.changed = changed;
     this.stored = stored;
+    const growing = writing(conversation.id);
+    if (growing) messages.set(growing.id, growing); // what is kept of it is a moment old
     void settle(messages.values());
   }
 
@@ -103,13 +105,14 @@ export class Session {
     this.changed();
   }
 
-  /** Takes over what another tab, or the list, changed. @param {import("./conversations.js").Change} change */
+  /** Takes over what was changed elsewhere: by another tab, by the list. @param {import("./conversations.js").Change} change */
   async take({ message: id }) {
     if (!id) {
       const now = await kept.get(this.conversation.id);
       if (now) Object.assign(this.conversation, now, { leaf: this.conversation.leaf });
       return this.changed();
     }
+    if (writing(this.conversation.id)?.id === id) return;
     const message = await kept.message(id);
     if (!message || writing(this.conversation.id)?.id === id) return;
     this.messages.set(id, message);

@@ -88,7 +88,7 @@ export class Turn {
       const grounding = message.text || message.state === "done" ? badge({ retrieval, sources, cited }, context) : null;
       replace(this.#notes, ...notes(message, session, this.thread.last(message)), grounding);
     }
-    if (message.state === "streaming") return this.#tools.replaceChildren();
+    if (message.state === "streaming") return replace(this.#tools, this.#versions());
     const again = iconButton("again", t("chat.again"), () => session.again(message), { class: "icon-button small" });
     const edit = iconButton("edit", t("chat.edit"), () => this.edit(), { class: "icon-button small" });
     replace(

@@ -59,9 +59,7 @@ class ChatView {
     if (start.text) this.composer.text = start.text;
     const foot = h("div", { class: "foot" }, this.thread.down, this.composer.element, h("p", { class: "hint caution" }, t("chat.caution")));
     replace(container, this.#start, this.thread.element, foot);
-    this.#undo = kept.follow((change, elsewhere) => {
-      if (change.conversation === this.session.conversation.id && (elsewhere || !change.message)) void this.session.take(change);
-    });
+    this.#undo = kept.follow((change) => void (change.conversation === this.session.conversation.id && this.session.take(change)));
     this.composer.focus();
   }
 
@@ -72,6 +70,7 @@ class ChatView {
   }
 
   show() {
+    if (this.#left) return; // something came to an end after another view was shown
     const { session } = this;
     const { conversation, branch } = session;
     if (session.stored) history.replaceState(null, "", conversationPath(conversation.id)); // no new view: it is this one

@@ -11,6 +11,7 @@ import { sanitise } from "./sanitise.js";
 
 export class Prose {
   #text = "";
+  #complete = false; // whether all of it is drawn for good
   #finished = 0; // characters of the text that are drawn for good
   #last = h("div", { class: "block" });
 
@@ -25,23 +26,30 @@ export class Prose {
    * @param {{comes?: boolean, sources?: Source[]}} [options]
    */
   show(text, { comes = false, sources = [] } = {}) {
-    if (!this.#finished || !text.startsWith(this.#text.slice(0, this.#finished))) this.#begin();
+    if (this.#complete && !comes && text === this.#text) return;
+    if (this.#complete || !text.startsWith(this.#text.slice(0, this.#finished))) this.#begin(); // it may go on within a block
     this.#text = text;
-    if (comes) this.#finish(sources);
-    const rest = text.slice(this.#finished);
-    if (!comes) {
-      for (const block of blocks(rest, false)) this.#add(block, sources);
-      this.#finished = text.length;
-      this.#last.remove();
-      return;
-    }
-    if (!this.#last.isConnected || this.#last.parentElement !== this.element) this.element.append(this.#last);
-    this.#last.replaceChildren(drawn(blocks(rest, true), sources, true));
+    this.#complete = !comes;
+    if (comes) this.#grow(sources);
+    else this.#end(sources);
   }
 
   #begin() {
     this.#finished = 0;
     this.element.replaceChildren();
+  }
+
+  /** @param {Source[]} sources */
+  #grow(sources) {
+    this.#finish(sources);
+    if (this.#last.parentElement !== this.element) this.element.append(this.#last);
+    this.#last.replaceChildren(drawn(blocks(this.#text.slice(this.#finished), true), sources, true));
+  }
+
+  /** @param {Source[]} sources */
+  #end(sources) {
+    this.#last.remove();
+    for (const block of blocks(this.#text.slice(this.#finished), false)) this.#add(block, sources);
   }
 
   /** Draws for good what no further piece can change: the blocks before the last, counted in whole lines. @param {Source[]} sources */
