@@ -232,9 +232,6 @@ class VectorIndex(Protocol):
         """Let an embedder answer from now on, if every document is published for it; its predecessor's vectors go."""
         ...
 
-    async def changes(self, identity: str | None, after: int) -> Changes:
-        """Return what happened since `after` (0: everything) to the active index, which was `identity`'s."""
-        ...
     async def usual(self, identity: str) -> tuple[float, float] | None:
         """Return the mean and the deviation that were kept for an embedder, None where none were."""
         ...
@@ -243,6 +240,9 @@ class VectorIndex(Protocol):
         """Keep where an embedder's dot products of questions with passages about something else lie."""
         ...
 
+    async def changes(self, identity: str | None, after: int) -> Changes:
+        """Return what happened since `after` (0: everything) to the active index, which was `identity`'s."""
+        ...
 
     async def keys(self, where: Filter) -> NDArray[np.int64]:
         """Return the keys of the documents that the filter lets through; its dates are not looked at."""

@@ -183,9 +183,9 @@ class Counts:
     documents: Mapping[str, int]
     passages: int
     without_vector: int
-
-
     rebuilding: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Facets:
     """By what the documents can be narrowed: how many each collection has, and how many there are of each kind."""
