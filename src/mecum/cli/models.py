@@ -24,6 +24,7 @@ def models_commands() -> typer.Typer:
     group.callback(invoke_without_command=True)(_models)
     group.command("list")(_list)
     group.command("default")(_default)
+    group.command("embedder")(_embedder)
     group.command("remove")(_remove)
     group.command("verify")(_verify)
     group.command("recommend")(_recommend)
@@ -51,6 +52,16 @@ def _default(*, name: MaybeName = None, home: Home = None, config: Config = None
         show_default({"home": home}, config)
     else:
         set_default(name, {"home": home}, config)
+
+
+def _embedder(*, name: MaybeName = None, home: Home = None, config: Config = None) -> None:
+    """Choose the model that makes the vectors for search, or local (the built-in one). Without NAME: tell which it is."""
+    from mecum.cli.embedders import set_embedder, show_embedder  # noqa: PLC0415 # as `main` does
+
+    if name is None:
+        show_embedder({"home": home}, config)
+    else:
+        set_embedder(name, {"home": home}, config)
 
 
 def _remove(*, name: Name, yes: Yes = False, home: Home = None, config: Config = None) -> None:
@@ -84,7 +95,7 @@ def pull(
             show_default=False,
         ),
     ],
-    default: Annotated[bool, typer.Option("--default", help="Answer with it from now on.")] = False,
+    default: Annotated[bool, typer.Option("--default", help="Answer, or make vectors, with it from now on.")] = False,
     sha256: Annotated[
         str, typer.Option("--sha256", metavar="HEX", help="Take it only with this hash.", show_default=False)
     ] = "",

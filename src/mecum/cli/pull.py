@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from mecum.app.home import living, make_private
+from mecum.cli.embedders import choose_embedder
 from mecum.cli.fetching import showing
 from mecum.cli.shelf import choose, described
 from mecum.cli.starter import pull_starter
@@ -25,7 +26,7 @@ from mecum.models.fit import fit
 from mecum.models.hub import Hub
 from mecum.models.meter import Meter
 from mecum.models.pull import Pulled, Puller, unfinished
-from mecum.models.shelf import Shelf
+from mecum.models.shelf import Installed, Shelf
 from mecum.models.source import STARTER, Source, parse
 from mecum.settings.load import Loaded, load
 
@@ -53,10 +54,19 @@ def pull(what: str, flags: Mapping[str, Any], config: Path | None, *, sha256: st
     make_private(shelf.folder)
     pulled = _brought(source, shelf, hub, _checked(sha256))
     _tell(pulled, loaded)
-    if default:
-        choose(pulled.model.file.name, loaded)
+    _use(pulled.model, loaded, default=default)
+
+
+def _use(model: Installed, loaded: Loaded, *, default: bool) -> None:
+    """Let a model do what it is for, or say how one does that."""
+    embeds = model.kind == "embedder"
+    if model.kind == "reranker":
+        note(f"{one_line(model.name)} scores pairs of texts, which mecum has no use for.")
+    elif default:
+        (choose_embedder if embeds else choose)(model.file.name, loaded)
     else:
-        say(f"To answer with it: mecum models default {one_line(pulled.model.name)}")
+        what, command = ("search your documents", "embedder") if embeds else ("answer", "default")
+        say(f"To {what} with it: mecum models {command} {one_line(model.name)}")
 
 
 def _source(what: str, hub: Hub) -> Source:
@@ -89,7 +99,7 @@ def _brought(source: Source, shelf: Shelf, hub: Hub, sha256: str) -> Pulled:
 def _tell(pulled: Pulled, loaded: Loaded) -> None:
     model, settings = pulled.model, loaded.settings
     say(f"{one_line(model.name)} is {'here' if pulled.new else 'here already'}: {described(model)} ({model.file})")
-    if model.facts is None:
+    if model.facts is None or model.kind != "chat":
         return
     fits = fit(model.facts, model.file, model.size, settings.engine, Machine.here())
     if not fits.fits:

@@ -20,7 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 from mecum.app.home import Home, Running, find, living
-from mecum.cli.status import health_of
+from mecum.cli.embedders import LOCAL, show_embedder
+from mecum.cli.status import counts_of, health_of
 from mecum.cli.terminal import confirmed, note, one_line, say
 from mecum.cli.words import day, size
 from mecum.engine.machine import Machine
@@ -65,6 +66,8 @@ def show_all(flags: Mapping[str, Any], config: Path | None, *, as_json: bool) ->
     for what_stands, fix in without_effect(loaded.settings, models):
         note(one_line(f"{what_stands} {fix}"))
     show_default(flags, config)
+    if loaded.settings.library.embedder_url or loaded.settings.library.embedder != LOCAL:
+        show_embedder(flags, config)
     if living(loaded.settings.home):
         note("what fits is judged by the memory that the running server leaves free.")
 
@@ -100,6 +103,15 @@ def choose(name: str, loaded: Loaded) -> None:
     model = None if name == STARTER else shelf.find(name)
     if model and model.fault:
         raise InvalidRequest(f"{model.file.name} cannot be used: {model.fault}")
+    if model and model.kind != "chat":
+        fix = (
+            f"mecum models embedder {model.file.name} lets it make vectors."
+            if model.kind == "embedder"
+            else "Choose another."
+        )
+        raise InvalidRequest(
+            f"{model.name} does not chat: it is an {model.kind}. {fix}".replace("an reranker", "a reranker")
+        )
     try:
         shelf.set_default(model)
     except OSError as error:
@@ -160,9 +172,15 @@ def _not_used(server: Running, model: Installed) -> None:
     if health is None:
         raise MecumError(f"{error} It may use the model, so nothing was removed. Stop it first: mecum stop")
     used = health["model"]["id"] if health["model"] and health["engine"]["kind"] == "embedded" else None
-    loading = health["engine"]["kind"] == "embedded" and used is None
-    if loading or used == model.name:
+    loading = health["engine"]["kind"] == "embedded" and used is None and model.kind == "chat"
+    if loading or model.name in (used, asyncio.run(_embedding(server))):
         raise InvalidRequest(f"The running server uses {model.name}. Stop it first: mecum stop")
+
+
+async def _embedding(server: Running) -> str | None:
+    """Return the name of the server's embedder."""
+    counts = await counts_of(server)
+    return str(counts["embedder"]["model"]) if counts else None
 
 
 def described(model: Installed) -> str:
@@ -208,7 +226,9 @@ def _row(
 ) -> tuple[str, ...]:
     facts, origin = model.facts, model.origin
     here = "broken" if fits is None else "too large" if not fits.fits else f"{fits.slots} x {fits.context:,} tokens"
-    if fits and fits.fits and speed:
+    if model.kind != "chat":
+        here = "makes vectors" if model.kind == "embedder" else "scores pairs"
+    elif fits and fits.fits and speed:
         here += f", about {speed:.0f}/s" if speed >= 1 else ", below 1/s"
     source = (origin.source if origin else "") or "put there by hand"
     came = f" ({day(origin.pulled)})" if origin and origin.pulled else ""
@@ -254,6 +274,7 @@ def _json(model: Installed, aliases: Sequence[str], fits: Fit | None, speed: flo
     facts = model.facts
     return {
         "name": model.name,
+        "kind": model.kind,
         "aliases": list(aliases),
         "file": str(model.file),
         "files": [file.name for file in model.files],
@@ -270,6 +291,6 @@ def _json(model: Installed, aliases: Sequence[str], fits: Fit | None, speed: flo
         "fault": model.fault or None,
         "starter": model.starter,
         "default": default,
-        "fit": asdict(fits) if fits else None,
-        "tokens_per_second_estimated": round(speed, 2) if speed else None,
+        "fit": asdict(fits) if fits and model.kind == "chat" else None,
+        "tokens_per_second_estimated": round(speed, 2) if speed and model.kind == "chat" else None,
     }

@@ -21,7 +21,7 @@ from mecum.engine.kinds import Kind
 from mecum.engine.models import first_files, locate, parts
 from mecum.errors import EngineStartError, MecumError, ModelNotFound
 from mecum.models.facts import Facts, facts_of, from_json, to_json
-from mecum.settings.load import CHOSEN
+from mecum.settings.load import CHOSEN, CHOSEN_EMBEDDER
 from mecum.types import Json
 
 SIDECAR: Final = ".json"
@@ -158,16 +158,19 @@ class Shelf:
         """
         if self.default() == model.file.name:
             self.set_default(None)
+        if self.embedder() == model.file.name:
+            self.set_embedder(None)
         for file in model.files:  # the first one first: without it nothing takes the rest for a model
             file.unlink(missing_ok=True)
         _sidecar(model.file).unlink(missing_ok=True)
 
     def default(self) -> str | None:
         """Return the name of the file that was chosen as the default, if one was."""
-        try:
-            return (self.home / CHOSEN).read_text(encoding="utf-8").strip() or None
-        except (OSError, UnicodeDecodeError):
-            return None
+        return self._chosen(CHOSEN)
+
+    def embedder(self) -> str | None:
+        """Return the name of the file that was chosen as the embedder, if one was."""
+        return self._chosen(CHOSEN_EMBEDDER)
 
     def set_default(self, model: Installed | None) -> None:
         """Choose the model that is used where nothing else is said; None: the starter.
@@ -175,10 +178,23 @@ class Shelf:
         Raises:
             OSError: it cannot be written.
         """
-        if model is None or model.starter:
-            (self.home / CHOSEN).unlink(missing_ok=True)
+        self._choose(CHOSEN, None if model is None or model.starter else model)
+
+    def set_embedder(self, model: Installed | None) -> None:
+        """Choose the model that makes vectors; None: the built-in one. Errors as `set_default`."""
+        self._choose(CHOSEN_EMBEDDER, model)
+
+    def _chosen(self, place: Path) -> str | None:
+        try:
+            return (self.home / place).read_text(encoding="utf-8").strip() or None
+        except (OSError, UnicodeDecodeError):
+            return None
+
+    def _choose(self, place: Path, model: Installed | None) -> None:
+        if model is None:
+            (self.home / place).unlink(missing_ok=True)
         else:
-            _write(self.home / CHOSEN, f"{model.file.name}\n".encode())
+            _write(self.home / place, f"{model.file.name}\n".encode())
 
     def _look(self, file: Path) -> Installed:
         kept = _kept(file)
