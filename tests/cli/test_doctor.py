@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from tests.cli.commands import mecum
 from tests.clients.server import serving
-from tests.engine.ggufs import Gguf
+from tests.engine.embedder.vectors import embedding
+from tests.engine.ggufs import LLAMA, Gguf
 from tests.engine.servers import hello
 from tests.engine.servers import serving as answering
 
@@ -249,6 +250,27 @@ async def test_an_embedder_that_is_not_well_is_told(tmp_path, monkeypatch, conte
         (tmp_path / "models" / weights.FILE).write_bytes(content)
     finding = await find(tmp_path, "embedder", engine_scripted=True)
     assert (finding.level, fix in finding.fix) == (level, True)
+
+
+async def test_an_embedder_that_was_chosen_is_looked_at(tmp_path, monkeypatch):
+    (tmp_path / "models").mkdir()
+    good = {**LLAMA, "llama.pooling_type": ("u32", 1)}
+    (tmp_path / "models" / "good.gguf").write_bytes(Gguf(values=good).build())
+    (tmp_path / "models" / "chat.gguf").write_bytes(Gguf().build())
+    for name, level, found in (
+        ("good", "ok", "good, vectors of 64 numbers"),
+        ("chat", "fail", "is a chat model"),
+        ("none.gguf", "fail", "There is no model file"),
+    ):
+        monkeypatch.setenv("MECUM_LIBRARY_EMBEDDER", name)
+        finding = await find(tmp_path, "embedder", engine_scripted=True)
+        assert (finding.level, found in finding.found) == (level, True), finding
+    monkeypatch.delenv("MECUM_LIBRARY_EMBEDDER")
+    async with embedding() as (where, _):
+        monkeypatch.setenv("MECUM_LIBRARY_EMBEDDER_URL", f"{where.url}/v1")
+        assert (await find(tmp_path, "embedder", engine_scripted=True)).found == "letters, vectors of 16 numbers"
+    finding = await find(tmp_path, "embedder", engine_scripted=True)
+    assert (finding.level, "cannot be reached" in finding.found) == ("fail", True)
 
 
 async def test_a_running_server_is_asked_for_its_library(tmp_path):

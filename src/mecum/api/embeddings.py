@@ -44,6 +44,9 @@ class Embeddings:
         content = await read_json(request, limit=limit, timeout=self.settings.body_timeout)
         _refuse_token_ids(content.get("input"))
         body = asked.checked(content, EmbeddingsBody)
+        status = self.embedder.status()
+        if not status.ready:
+            raise EmbedderNotReady(status.reason or "The embedder is not ready.")
         self._check(body)
         work = await unless(self._embed(body), gone(request.receive))
         if work.cancelled():
@@ -62,9 +65,6 @@ class Embeddings:
             raise InvalidRequest(f"dimensions must be {self.embedder.dimension}, or left out.", param="dimensions")
 
     async def _embed(self, body: EmbeddingsBody) -> Embedded:
-        status = self.embedder.status()
-        if not status.ready:
-            raise EmbedderNotReady(status.reason or "The embedder is not ready.")
         try:
             found = await self.embedder.embed(body.input, body.input_type or "query")
         except EngineDown as error:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 
+from mecum.app.embedders import embedder_of
 from mecum.app.home import Running
 from mecum.cli import words
-from mecum.cli.checkup import Finding
+from mecum.cli.checkup import Finding, Level
 from mecum.cli.status import counts_of
 from mecum.engine.embedder import local, weights
 from mecum.errors import MecumError
@@ -18,6 +19,7 @@ from mecum.store.sqlite.glance import glance
 from mecum.types import Principal
 
 _RESTORE = "Put back a backup: mecum restore FILE.tar --replace. mecum verify tells more."
+_OURS = ("local", "scripted", "none")
 _PULL = "mecum pull starter fetches it."
 
 
@@ -33,7 +35,8 @@ async def library(settings: Settings, running: Running | None) -> AsyncIterator[
         yield _documents(documents, counts.passages if counts else 0, counts.without_vector if counts else 0)
     except MecumError as error:
         yield Finding("library", "fail", error.message, _RESTORE)
-    yield _embedder(settings)
+    other = settings.library.embedder_url or settings.library.embedder not in _OURS
+    yield await _chosen(settings) if other else _embedder(settings)
 
 
 async def _of_server(server: Running) -> Iterator[Finding]:
@@ -45,9 +48,7 @@ async def _of_server(server: Running) -> Iterator[Finding]:
     if embedder["state"] == "ready":
         found.append(Finding("embedder", "ok", words.embedder(counts)))
     else:
-        reason = str(embedder["reason"] or "It does not run.")
-        known, _, fix = reason.rpartition(". ")  # what to do stands last
-        found.append(Finding("embedder", "warn", f"{known}." if known else reason, fix if known else _PULL))
+        found.append(_unwell(str(embedder["reason"] or "It does not run.")))
     return iter(found)
 
 
@@ -57,6 +58,24 @@ def _documents(documents: Mapping[str, int], passages: int, without_vector: int)
         fix = "mecum documents --state failed says why; adding them again tries again."
         return Finding("library", "warn", f"{found}.", fix)
     return Finding("library", "ok", found)
+
+
+def _unwell(reason: str, level: Level = "warn") -> Finding:
+    known, _, fix = reason.rpartition(". ")  # what to do stands last
+    return Finding("embedder", level, f"{known}." if known else reason, fix if known else _PULL)
+
+
+async def _chosen(settings: Settings) -> Finding:
+    """Look at a model or a server that the user chose: at the file's header, or at what the server answers."""
+    embedder = embedder_of(settings)
+    await embedder.start()
+    try:
+        status = embedder.status()
+        if not status.ready:
+            return _unwell(status.reason or "It does not run.", "fail")
+        return Finding("embedder", "ok", f"{embedder.name}, vectors of {embedder.dimension} numbers")
+    finally:
+        await embedder.aclose()
 
 
 def _embedder(settings: Settings) -> Finding:

@@ -76,7 +76,8 @@ def told(error: MecumError, address: str, route: str, model: str) -> str:
     if isinstance(error, RouteMissing):
         return f"{server} has no {route}. Check library.embedder_url (it mostly ends in /v1)."
     if isinstance(error, ModelNotFound):
-        return f"{server} does not have the model {model}. Check library.embedder_model."
+        said = error.message.partition(": ")[2]
+        return f"{server} does not have the model {model}. Check library.embedder_model. It says: {said}"
     if isinstance(error, EngineRefused) and "our key" in error.message:
         return f"{server} refuses our key. Check library.embedder_key (MECUM_LIBRARY_EMBEDDER_KEY)."
     return error.message.replace("The engine", server, 1)
