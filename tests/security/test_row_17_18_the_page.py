@@ -1,9 +1,9 @@
 """Rows 17 and 18: text of a model or of a document that becomes part of the page, or makes the page ask for something.
 
-`tests/web/test_static.py` reads the page's own code. Here a real browser shows a hundred hostile texts: as an answer, as a
-document with its title, path and passages, as the name of a file, in the address itself; then the same is put into the page
-by force, to see that the policy would hold if the code did not.
-Invariants: no text makes an element or runs; the page asks this server and nobody else for anything.
+`tests/web/test_static.py` reads the page's own code. Here a real browser shows a hundred hostile texts (`hostile`): as an
+answer, as a document with its title, path and passages, as the name of a file, in the address itself; then the same is put
+into the page by force, to see that the policy would hold if the code did not.
+Invariants: no text runs, or makes an element but those of Markdown; the page asks this server and nobody else for anything.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from urllib.parse import quote
 import pytest
 from tests.api.people import ANN, People, settled
 from tests.security.browser import PROGRAM, WHY_NOT, Page, browsing
+from tests.security.hostile import AUDIT, CARRIERS, DO, IN_ANSWERS, MAKE, PAYLOADS
 from tests.security.routes import ENDLESS, Routes
 from tests.security.trap import trap
 
@@ -28,50 +29,6 @@ REQUIRED: Final = (
     "default-src 'self'; img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; object-src 'none'; "
     "base-uri 'none'; form-action 'none'"
 )
-DO: Final = ("window.pwned=1", "fetch('/pwned')", "location='/pwned'", "document.title='pwned'", "alert(1)")
-MAKE: Final = """
-<script>DO</script>
-<SCRIPT SRC=/pwned></SCRIPT>
-<img src=x onerror=DO>
-<img src="/pwned">
-<svg onload=DO>
-<svg><script>DO</script></svg>
-<svg><animate onbegin=DO attributeName=x dur=1s>
-<math><mtext><table><mglyph><style><img src=x onerror=DO>
-<iframe srcdoc="<script>parent.DO</script>"></iframe>
-<iframe src="javascript:DO"></iframe>
-<object data="/pwned"></object>
-<embed src="/pwned">
-<link rel=stylesheet href=/pwned>
-<link rel=prefetch href=/pwned>
-<meta http-equiv=refresh content="0;/pwned">
-<base href="/pwned/">
-<style>@import "/pwned"; * { background: url(/pwned) }</style>
-<form action=/pwned><input name=x autofocus onfocus=DO></form>
-<details open ontoggle=DO>
-<video src=/pwned onerror=DO autoplay></video>
-<body onload=DO>
-<a href="javascript:DO" id=x>x</a>
-![x](/pwned)
-![x](http://127.0.0.1:1/pwned)
-[x](javascript:DO)
-<template><img src=x onerror=DO></template>
-<noscript><p title="</noscript><img src=x onerror=DO>">
-</textarea><script>DO</script>
---><script>DO</script>
-"><img src=x onerror=DO>
-'-DO-'
-${DO}
-{{constructor.constructor('DO')()}}
-\\u003cscript\\u003eDO\\u003c/script\\u003e
-&lt;script&gt;DO&lt;/script&gt;
-<xss style="animation-name:x" onanimationstart=DO>
-<img src=1 href=1 onerror="javascript:DO"></img>
-]]><script>DO</script>
-<?xml version="1.0"?><x:script xmlns:x="http://www.w3.org/1999/xhtml">DO</x:script>
-<input onauxclick=DO autofocus>
-""".strip().split("\n")
-PAYLOADS: Final = [text.replace("DO", do) for text in MAKE for do in (DO if "DO" in text else DO[:1])][:100]
 needs_browser = pytest.mark.skipif(PROGRAM is None, reason=WHY_NOT)
 
 
@@ -139,31 +96,63 @@ def page(known: People) -> Iterator[Page]:
 
 
 def is_as_it_was(page: Page, server: str) -> None:
-    """Check that nothing ran, and nobody else was asked."""
+    """Check that nothing ran, that nobody else was asked, and that all elements are such as our code makes."""
     assert page.run("window.pwned") is None
-    assert page.run("document.title") in ("mecum", "Document · mecum", "Library · mecum")
-    foreign = [url for url in page.requested if not url.startswith((f"{server}/", "data:", "about:"))]
+    assert page.run("document.title").endswith("mecum")
+    assert page.run(AUDIT) == []
+    foreign = [url for url in page.requested if not url.startswith((f"{server}/", "data:", "about:", "blob:"))]
     assert foreign == []
     assert not [url for url in page.requested if url.removeprefix(server).startswith("/pwned")]
     assert not [told for told in page.told if "Content Security Policy" in told or "exception" in told.lower()]
 
 
-@needs_browser
-def test_an_answer_is_text(known: People, page: Page) -> None:
-    page.open(f"{known.server.url}/")
-    page.until("document.getElementById('question')")
-    question = "\n".join(PAYLOADS)
+SAID: Final = """(() => {
+  const last = [...document.querySelectorAll(".message")].at(-1);
+  return last?.matches(".assistant[aria-busy=false]") ? last.querySelector(".text").textContent : null;
+})()"""
+NAMES: Final = "[...new Set([...document.querySelectorAll('.message *')].map((element) => element.localName))]"
+
+
+def ask(page: Page, question: str) -> str:
+    """Ask as somebody does, and return the text of the answer once it is there."""
+    before = page.run("document.querySelectorAll('.message').length")
     page.run(f"document.getElementById('question').value = {json.dumps(question)}")
     page.run("document.getElementById('ask').requestSubmit()")
-    page.until("document.getElementById('answer').getAttribute('aria-busy') === 'false' && answer.textContent.length > 9")
-    assert page.run("document.getElementById('answer').textContent") == f"You said: {question}"
-    assert page.run("document.getElementById('answer').childElementCount") == 0
-    is_as_it_was(page, known.server.url)
+    page.until(f"document.querySelectorAll('.message').length === {before + 2} && {SAID} !== null")
+    return str(page.run(SAID))
+
+
+@needs_browser
+def test_an_answer_makes_nothing_but_text(known: People, page: Page) -> None:
+    """As Markdown, while it comes and afterwards: each by itself, since one may hide another."""
+    page.open(f"{known.server.url}/")
+    page.until("document.getElementById('question')")
+    for start in range(0, 100, 10):
+        parts = [text.replace("\\", "\\\\") for text in PAYLOADS[start : start + 10]]
+        said = ask(page, "\n".join(f"!chars {text}\\n\\n" for text in parts))
+        for text in PAYLOADS[start : start + 10]:
+            kept = re.sub(r"!?\[x\]|[\W_]", "", text)  # Markdown takes some punctuation away
+            assert kept[:12] in re.sub(r"[\W_]", "", said), (text, said)
+        assert set(page.run(NAMES)) <= IN_ANSWERS
+        is_as_it_was(page, known.server.url)
+
+
+@needs_browser
+def test_markdown_that_asks_for_something_gets_nothing(known: People, page: Page) -> None:
+    """Row 18: images, links, definitions, HTML and maths that carry what was said to somebody else's server."""
+    with trap() as somebody:
+        page.open(f"{known.server.url}/")
+        page.until("document.getElementById('question')")
+        for text in CARRIERS:
+            ask(page, f"!say {text.replace('URL', f'http://127.0.0.1:{somebody.port}/x?said=secret')}")
+            is_as_it_was(page, known.server.url)
+        page.run("new Promise((done) => setTimeout(done, 100))")
+        assert somebody.visits == []
 
 
 @needs_browser
 def test_a_document_is_text(known: People, page: Page) -> None:
-    """Its passages, its title and its path."""
+    """Its passages, its title and its path; in its own view, and as a source beside an answer."""
     for start in range(0, 100, 20):
         some = PAYLOADS[start : start + 20]
         body = {"path": f"{start}{some[0]}.txt", "title": some[1], "collection": some[2][:100], "text": "\n".join(some)}
@@ -174,7 +163,7 @@ def test_a_document_is_text(known: People, page: Page) -> None:
         shown = page.run("document.getElementById('document').textContent")
         assert all(text in shown for text in some)
         names = set(page.run("[...document.querySelectorAll('#document *')].map((element) => element.localName)"))
-        assert names <= {"h2", "p", "div", "section", "small", "button"}
+        assert names <= set("h1 h2 p div section small button span svg path mark dl dt dd".split())
         is_as_it_was(page, known.server.url)
 
 
@@ -185,20 +174,19 @@ def test_an_address_and_the_name_of_a_file_are_text(known: People, page: Page) -
         page.until("document.querySelector('#document [role=alert]')")
         is_as_it_was(page, known.server.url)
     page.open(f"{known.server.url}/#/library")
-    page.until("document.getElementById('upload')")
+    page.until("document.getElementById('files')")
     names = [text.replace("/", "\u2215") for text in PAYLOADS[:40:5]]
     page.run(
         f"""(() => {{
         const files = new DataTransfer();
         for (const name of {json.dumps(names)}) files.items.add(new File(["x"], name));
-        document.getElementById("files").files = files.files;
-        document.getElementById("upload").requestSubmit();
+        const input = document.getElementById("files");
+        input.files = files.files;
+        input.dispatchEvent(new Event("change"));
         }})()"""
     )
-    page.until(f"document.querySelectorAll('#added li').length === {len(names)}")
-    page.until("![...document.querySelectorAll('#added progress')].some((bar) => !bar.hidden)")
-    assert page.run("[...document.querySelectorAll('#added b')].map((name) => name.textContent)") == names
-    assert page.run("document.querySelectorAll('#added b *').length") == 0
+    for name in names:
+        page.until(f"document.getElementById('main').textContent.includes({json.dumps(name)})")
     is_as_it_was(page, known.server.url)
 
 
