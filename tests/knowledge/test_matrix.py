@@ -18,11 +18,18 @@ def rows(number: int, seed: int = 0, dimension: int = DIMENSION) -> NDArray[np.f
 
 
 def changes(
-    vectors: NDArray[np.float32], *, seq: int = 1, first: int = 1, whole: bool = True, dropped: tuple[int, ...] = ()
+    vectors: NDArray[np.float32],
+    *,
+    seq: int = 1,
+    first: int = 1,
+    whole: bool = True,
+    dropped: tuple[int, ...] = (),
+    owner: str = "ann",
 ) -> Changes:
     """Rows numbered from `first`, ten to a document, a day apart."""
     keys = np.arange(first, first + len(vectors))
-    return Changes(seq, "toy", whole, dropped, keys, keys // 10, keys * 86_400.0, vectors.astype(np.float16))
+    owners = (owner,) * len(keys)
+    return Changes(seq, "toy", whole, dropped, keys, keys // 10, keys * 86_400.0, owners, vectors.astype(np.float16))
 
 
 def filled(vectors: NDArray[np.float32]) -> Matrix:
@@ -87,7 +94,8 @@ def test_a_replaced_document_has_its_new_rows_alone() -> None:
     vectors = rows(40)
     matrix = filled(vectors)
     new = rows(1, seed=5)
-    matrix.apply(Changes(2, "toy", False, (2,), np.array([900]), np.array([2]), np.array([np.nan]), new.astype(np.float16)))
+    row = (np.array([900]), np.array([2]), np.array([np.nan]), ("ann",), new.astype(np.float16))
+    matrix.apply(Changes(2, "toy", False, (2,), *row))
     assert matrix.nearest(new[0], 1).passages.tolist() == [900]
     assert len(matrix) == 31
     assert not {*range(20, 30)} & {*matrix.nearest(new[0], 50).passages.tolist()}
@@ -105,8 +113,21 @@ def test_mean_and_deviation_are_those_of_a_scan() -> None:
     matrix = filled(vectors)
     matrix.apply(changes(rows(0), whole=False, dropped=(1, 2), seq=2))
     scan = np.delete(vectors, slice(9, 29), axis=0) @ question
-    assert matrix.moments(question) == pytest.approx((scan.mean(), scan.std()), abs=1e-4)
-    assert Matrix().moments(np.zeros(0, np.float32)) == (0.0, 0.0)
+    assert matrix.moments(question, "ann") == pytest.approx((2980, scan.mean(), scan.std()), abs=1e-4)
+    assert Matrix().moments(np.zeros(0, np.float32), "ann") == (0, 0.0, 0.0)
+
+
+def test_every_owner_has_moments_of_their_own() -> None:
+    vectors, question = rows(200), rows(1, seed=1)[0]
+    matrix = filled(vectors)
+    before = matrix.moments(question, "ann")
+    matrix.apply(changes(-rows(500, seed=9), first=1001, whole=False, seq=2, owner="ben"))
+    assert matrix.moments(question, "ann") == before
+    passages, mean, _ = matrix.moments(question, "ben")
+    assert (passages, mean < 0 < before.mean) == (500, True)
+    matrix.apply(changes(rows(0), whole=False, seq=3, dropped=tuple(range(100, 151))))
+    assert matrix.moments(question, "ben") == (0, 0.0, 0.0)
+    assert (matrix.moments(question, "ann"), len(matrix)) == (before, 200)
 
 
 def test_scores_of_certain_passages() -> None:

@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from mecum.knowledge.moments import Moment, Moments
 from mecum.store.values import Changes
 
 EXACT: Final = 2048  # up to so many rows nothing but the exact look is needed
@@ -25,7 +26,7 @@ SHARE: Final = 100
 _ROW_BITS: Final = 2
 _QUESTION_BITS: Final = 4
 _STEP: Final = 0.9957  # of a row's standard deviation: where four steps cost a Gaussian least (Max, 1960)
-_COLUMNS: Final = ("_vectors", "_scales", "_levels", "_passages", "_documents", "_dates")  # an entry a row
+_COLUMNS: Final = ("_vectors", "_scales", "_levels", "_passages", "_documents", "_dates", "_owners")  # an entry a row
 _BLOCK: Final = 8192  # rows coded at once
 Floats = NDArray[np.float32]
 Words = NDArray[np.uint64]
@@ -67,13 +68,9 @@ class Matrix:
         self.seq, self.identity = changes.seq, changes.identity
         self._order = None
 
-    def moments(self, question: Floats) -> tuple[float, float]:
-        """Return the mean and the standard deviation of the question's dot products with all rows: exact, without a scan."""
-        if not self._size:
-            return 0.0, 0.0
-        mean = float(self._sum @ question) / self._size
-        square = float(question @ self._products @ question) / self._size
-        return mean, max(square - mean * mean, 0.0) ** 0.5
+    def moments(self, question: Floats, owner: str) -> Moment:
+        """Return where the question's dot products with all of an owner's rows lie."""
+        return self._moments.of(owner, question)
 
     def nearest(
         self,
@@ -110,9 +107,9 @@ class Matrix:
         self._codes = np.empty((_ROW_BITS, self._words, 0), np.uint64)
         self._scales, self._levels = np.empty(0, np.float32), np.empty(0, np.float32)
         self._passages, self._documents = np.empty(0, np.int64), np.empty(0, np.int64)
-        self._dates = np.empty(0, np.float64)
-        self._sum = np.zeros(dimension)
-        self._products = np.zeros((dimension, dimension))
+        self._dates, self._owners = np.empty(0, np.float64), np.empty(0, np.int32)
+        self._names: dict[str, int] = {}  # of owners, and their numbers
+        self._moments = Moments(dimension)
         self._centre = np.zeros(dimension, np.float32)
         self._centred_at = 0  # rows, when the centre was taken
 
@@ -120,7 +117,7 @@ class Matrix:
         gone = np.isin(self._documents[: self._size], np.array(documents, np.int64))
         if not gone.any():
             return
-        self._count(self._vectors[: self._size][gone], sign=-1.0)
+        self._count(np.flatnonzero(gone), sign=-1)
         keep = np.flatnonzero(~gone)
         for name in _COLUMNS:
             setattr(self, name, getattr(self, name)[keep])
@@ -134,10 +131,11 @@ class Matrix:
         self._passages[start:size] = changes.passages
         self._documents[start:size] = changes.documents
         self._dates[start:size] = changes.dates
+        self._owners[start:size] = [self._names.setdefault(owner, len(self._names)) for owner in changes.owners]
         self._size = size
-        self._count(changes.vectors, sign=1.0)
+        self._count(np.arange(start, size), sign=1)
         if size >= 4 * self._centred_at:  # a centre of a few rows would not do for many
-            self._centre, self._centred_at, start = (self._sum / size).astype(np.float32), size, 0
+            self._centre, self._centred_at, start = (self._moments.sum / size).astype(np.float32), size, 0
         self._code(start)
 
     def _reserve(self, size: int) -> None:
@@ -150,11 +148,12 @@ class Matrix:
             setattr(self, name, np.concatenate([array, np.empty((more, *array.shape[1:]), array.dtype)]))
         self._codes = np.concatenate([self._codes, np.empty((_ROW_BITS, self._words, more), np.uint64)], axis=2)
 
-    def _count(self, vectors: NDArray[np.float16], *, sign: float) -> None:
-        for start in range(0, len(vectors), _BLOCK):
-            rows = _floats(vectors[start : start + _BLOCK])
-            self._sum += sign * rows.sum(axis=0, dtype=np.float64)
-            self._products += sign * (rows.T @ rows).astype(np.float64)
+    def _count(self, rows: NDArray[np.int64], *, sign: int) -> None:
+        """Count rows that come, or go, among their owners'."""
+        for owner, number in self._names.items():
+            theirs = rows[self._owners[rows] == number]
+            for start in range(0, len(theirs), _BLOCK):
+                self._moments.count(owner, _floats(self._vectors[theirs[start : start + _BLOCK]]), sign=sign)
 
     def _code(self, start: int) -> None:
         """Make the bits of the rows from `start` on, and what turns counts of bits into a dot product."""

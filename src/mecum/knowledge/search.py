@@ -195,7 +195,8 @@ class Search:
         also = np.array([key for key in words if key not in dots], dtype=np.int64)
         scores = self._matrix.scores(vector, also)
         dots |= {key: dot for key, dot in zip(also.tolist(), scores.tolist(), strict=True) if not np.isnan(dot)}
-        return _Near(dots, Spread.of(*self._matrix.moments(vector), len(self._matrix), asked.usual))
+        passages, mean, deviation = self._matrix.moments(vector, where.owner)
+        return _Near(dots, Spread.of(mean, deviation, passages, asked.usual))
 
     def _ranked(self, task: _Task, found: Sequence[Found], k: int) -> list[Scored]:
         """Return the best passages in order, each with its relevance: more than `k`, as some will be dropped."""

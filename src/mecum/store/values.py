@@ -230,7 +230,7 @@ class Changes:
     """What happened to the published vectors since `seq` was last read.
 
     All rows of the documents in `dropped` are void (`whole`: all rows of all documents are); then the rows that follow
-    hold: `passages`, `documents` and `dates` (NaN: none) beside `vectors`.
+    hold: `passages`, `documents`, `dates` (NaN: none) and `owners` beside `vectors`.
     """
 
     seq: int
@@ -240,6 +240,7 @@ class Changes:
     passages: NDArray[np.int64]
     documents: NDArray[np.int64]
     dates: NDArray[np.float64]
+    owners: tuple[str, ...]
     vectors: NDArray[np.float16]
 
 

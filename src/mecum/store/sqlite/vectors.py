@@ -20,8 +20,8 @@ from mecum.store.values import Changes, Document, Filter, Key, Stamp, Unembedded
 
 _USUAL = "usual "  # what a fact is called that is kept of an embedder, before its identity
 _ROWS = (
-    "SELECT p.key, p.document, coalesce(p.date, d.date), p.hash FROM published b JOIN documents d ON d.key = b.document "
-    "JOIN passages p ON p.document = d.key WHERE b.embedder = ?"
+    "SELECT p.key, p.document, coalesce(p.date, d.date), d.owner, p.hash FROM published b "
+    "JOIN documents d ON d.key = b.document JOIN passages p ON p.document = d.key WHERE b.embedder = ?"
 )
 _PART = _ROWS + " AND b.document = ?"
 
@@ -183,12 +183,13 @@ def _changes(db: apsw.Connection, identity: str | None, after: int) -> Changes:
     if not whole:
         dropped = tuple(key for (key,) in rows(db, "SELECT document FROM changes WHERE seq > ?", after))
     found, vectors = _published(db, stamp, None if whole else dropped)
-    passages, documents, dates = zip(*found, strict=True) if found else ((), (), ())
+    passages, documents, dates, owners = zip(*found, strict=True) if found else ((), (), (), ())
     return Changes(
         *(max(seq, 1), stamp.active, whole, dropped),
         passages=np.array(passages, dtype=np.int64),
         documents=np.array(documents, dtype=np.int64),
         dates=np.array(dates, dtype=np.float64),  # None becomes NaN
+        owners=owners,
         vectors=vectors.reshape(len(found), stamp.dimension or 0),
     )
 
@@ -196,7 +197,7 @@ def _changes(db: apsw.Connection, identity: str | None, after: int) -> Changes:
 def _published(
     db: apsw.Connection, stamp: Stamp, documents: tuple[Key, ...] | None
 ) -> tuple[list[Row], NDArray[np.float16]]:
-    """Return the published passages' keys, documents and dates, of all documents or of some, and their vectors in a row."""
+    """Return published passages' keys, documents, dates and owners, of all or of some documents; their vectors in a row."""
     if stamp.active is None:
         return [], np.zeros(0, np.float16)
     embedder, _ = _embedder(db, stamp.active)
@@ -208,4 +209,4 @@ def _published(
         found = [one for key in documents for one in rows(db, _PART, embedder, key)]
         sql = "SELECT vector FROM vectors WHERE embedder = ? AND hash = ?"
         blobs = [value(db, sql, embedder, hashed) for *_, hashed in found]
-    return [(key, document, date) for key, document, date, _ in found], np.frombuffer(b"".join(blobs), dtype=np.float16)
+    return [columns[:-1] for columns in found], np.frombuffer(b"".join(blobs), dtype=np.float16)
