@@ -10,7 +10,7 @@ from playwright.sync_api import Locator, Page, Request, expect
 
 def ask(page: Page, text: str) -> None:
     """Write a question, and send it with Enter."""
-    page.get_by_label("Ask something").fill(text)
+    page.locator("#question").fill(text)
     page.keyboard.press("Enter")
 
 

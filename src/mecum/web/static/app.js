@@ -80,7 +80,7 @@ function draw() {
   const context = { ...shared, route: parse(window.location.hash) };
   for (const element of document.querySelectorAll("[data-text]")) element.textContent = t(/** @type {HTMLElement} */ (element).dataset.text ?? "");
   for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", t(/** @type {HTMLElement} */ (element).dataset.label ?? ""));
-  clear = [mountSidebar(context), banner(one("#banner"), context), offer(() => commands(context))];
+  clear = [offer(() => commands(context)), mountSidebar(context), banner(one("#banner"), context)];
   setUpDrawer();
 }
 

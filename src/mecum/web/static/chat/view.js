@@ -39,6 +39,7 @@ class ChatView {
   #title = h("h1", { class: "title", dir: "auto" });
   #start = h("div", { class: "start" });
   #left = false;
+  #addressed;
   /** @type {(() => void) | undefined} */
   #leaveStart;
   #undo = () => {};
@@ -53,6 +54,7 @@ class ChatView {
     const start = conversation ? {} : taken();
     const stored = Boolean(conversation);
     this.context = context;
+    this.#addressed = stored;
     this.session = new Session(conversation ?? blank({ role: start.role ?? null }), messages, { stored, changed: () => this.show() });
     this.thread = new Thread(this.session, context);
     this.composer = new Composer(this.session, context, this.thread);
@@ -73,7 +75,8 @@ class ChatView {
     if (this.#left) return; // something came to an end after another view was shown
     const { session } = this;
     const { conversation, branch } = session;
-    if (session.stored) history.replaceState(null, "", conversationPath(conversation.id)); // no new view: it is this one
+    if (session.stored && !this.#addressed) history.replaceState(null, "", conversationPath(conversation.id)); // the view stays
+    this.#addressed = session.stored;
     if (branch.length) this.#endStart();
     else this.#leaveStart ??= welcome(this.#start, this.context, (text) => ((this.composer.text = text), this.composer.focus()));
     this.#title.textContent = conversation.title;

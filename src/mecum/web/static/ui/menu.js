@@ -22,7 +22,7 @@ export function openMenu(opener, items, label) {
     if (element.contains(document.activeElement) || document.activeElement === document.body) opener.focus();
     element.remove();
   });
-  document.body.append(element);
+  around(opener).append(element);
   opener.setAttribute("aria-expanded", "true");
   element.showPopover();
   place(element, opener);
@@ -61,13 +61,16 @@ export function openPopover(opener, label, ...content) {
     moved();
     element.remove();
   });
-  document.body.append(element);
+  around(opener).append(element);
   opener.setAttribute("aria-expanded", "true");
   element.showPopover();
   place(element, opener);
   /** @type {HTMLElement | null} */ (element.querySelector("input, select, button, textarea"))?.focus();
   return () => element.hidePopover();
 }
+
+/** Where a popover belongs: in the landmark of what opened it, or in its dialog, beside which nothing can be pressed. @param {Element} opener */
+const around = (opener) => opener.closest("dialog, aside, main, header") ?? document.body;
 
 /** @param {MenuItem} item @param {() => void} close */
 function row(item, close) {
