@@ -1,4 +1,4 @@
-"""What `mecum.store.base.VectorIndex` promises."""
+"""What `mecum.store.index.VectorIndex` promises."""
 
 from __future__ import annotations
 

@@ -2,8 +2,7 @@
 
 Passages of chats, mails and notes have a date that their text often does not spell, or not as the question does. A text
 becomes a row of letters, one for each word that has to do with time, and a few patterns over that row say what it means:
-so a language is a column of words and nothing else. Pure: `now` comes from outside. Words that mean
-something else in another language ("hier", "an") are left out.
+so a language is a column of words (`timewords`) and nothing else. Pure: `now` comes from outside.
 
 Invariants (`tests/knowledge/test_dates.py`): a month or day without a year stands for that of each year, a date that reads
 in two ways (8/5/2023) for both; a word that is also another ("may", "march") counts beside others of time alone.
@@ -13,77 +12,17 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
+
+from mecum.knowledge.timewords import TABLE
 
 OLDEST: Final = 1995  # from which year on a month without a year is looked for
 TAIL: Final = 0.5  # share of a period's length after it in which people still speak of it …
 LEAST_TAIL: Final = 3.0  # … and days, at least
 _SECONDS: Final = 86400.0
-_MONTHS: Final = (
-    "january januar janvier enero gennaio janeiro januari jan jän",
-    "february februar février febrero febbraio fevereiro februari feb",
-    "march märz mars marzo março maart mar",
-    "april avril abril aprile apr",
-    "may mai mayo maggio maio mei",
-    "june juni juin junio giugno junho jun",
-    "july juli juillet julio luglio julho jul",
-    "august août agosto augustus aug",
-    "september septembre septiembre settembre setembro sep sept",
-    "october oktober octobre octubre ottobre outubro oct okt",
-    "november novembre noviembre novembro nov",
-    "december dezember décembre diciembre dicembre dezembro dec dez",
-)
-_WEEKDAYS: Final = (
-    "monday montag lundi lunes lunedì segunda-feira maandag",
-    "tuesday dienstag mardi martes martedì terça-feira dinsdag",
-    "wednesday mittwoch mercredi miércoles mercoledì quarta-feira woensdag",
-    "thursday donnerstag jeudi jueves giovedì quinta-feira donderdag",
-    "friday freitag vendredi viernes venerdì sexta-feira vrijdag",
-    "saturday samstag sonnabend samedi sábado sabato zaterdag",
-    "sunday sonntag dimanche domingo domenica zondag",
-)
-_SEASONS: Final = (  # from March on, as in the north
-    "spring frühling frühjahr printemps primavera lente",
-    "summer sommer été verano estate verão zomer",
-    "autumn fall herbst automne otoño autunno outono herfst",
-    "winter hiver invierno inverno",
-)
-_UNITS: Final = (  # a day, a week, a weekend, a month, a year
-    "day days night tag tage tagen nacht jour jours nuit día días noche giorno giorni notte dia dias noite dag dagen "
-    "morning evening afternoon 天",
-    "week weeks woche wochen semaine semaines semana semanas settimana settimane weken 周 星期",
-    "weekend week-end wochenende finde",
-    "month months monat monate monaten mois mes meses mese mesi mês maand maanden 个月 月",
-    "year years jahr jahre jahren ans année années año años anno anni ano anos jaar 年",
-)
-_RELATIVE: Final = (  # today, and the days before it
-    "today tonight heute aujourd'hui hoy oggi hoje vandaag 今天",
-    "yesterday gestern ayer ieri ontem gisteren 昨天 昨晚",
-    "vorgestern avant-hier anteayer anteontem eergisteren 前天",
-)
-_NUMBERS: Final = (
-    "a an one ein eine einem einer einen un une una uno um uma een 一",
-    "two couple zwei deux dos due dois duas twee 两 二",
-    "three drei trois tres tre três drie 三",
-    "four vier quatre cuatro quattro quatro 四",
-    "five fünf cinq cinco cinque vijf 五",
-    "six sechs seis sei zes 六",
-)
-_OTHERS: Final = {
-    "L": "last past previous letzte letzten letzter letztes letztem vorige vorigen voriges vergangene vergangenen vorig "
-    "vergangenes afgelopen 上 上个",
-    "T": "this diese diesen dieser dieses diesem cette ce esta este questa questo deze dit 本 这",
-    "P": "dernier dernière passé passée pasado pasada scorso scorsa passado passada",  # last, behind its noun
-    "F": "next coming nächste nächsten nächster nächstes nächstem kommende kommenden prochain prochaine próximo próxima "
-    "prossimo prossima volgende komende 下 下个",
-    "I": "in im on en em au during since seit early late mid vom am throughout",
-    "A": "ago fa atrás geleden 前",  # behind its number
-    "V": "vor hace há",  # ago, in front of it
-    "": "of de del the la le el il der dem den das ",
-}
 _LEXER: Final = re.compile(
     r"(?P<iso>(?<!\d)(?:19|20)\d\d[-/.]\d{1,2}[-/.]\d{1,2}(?!\d))|(?P<digits>(?<!\d)\d{1,2}[./-]\d{1,2}[./-](?:19|20)\d\d(?!\d))|"
     r"(?P<han>(?:[12]\d\d\d年)?\d{1,2}月(?:\d{1,2}[日号])?|[12]\d\d\d年)|(?P<ago>il\s+y\s+a\b)|"
@@ -147,7 +86,7 @@ def named(text: str, now: float) -> Named | None:
 def tells(text: str) -> bool:
     """Whether a text says when something was or will be: a year, a date, a weekday, "yesterday", "next month"."""
     folded = _folded(text)
-    letters = {_TABLE[word][0] for word in _WORD.findall(folded) if word in _TABLE}
+    letters = {TABLE[word][0] for word in _WORD.findall(folded) if word in TABLE}
     if letters & {"R", "W"} or _YEAR.search(folded):
         return True
     if folded.isascii() and not letters & {"U", "M", "S"} and not _DIGITS.search(folded):
@@ -158,18 +97,6 @@ def tells(text: str) -> bool:
 
 def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().replace("\u2019", "'")
-
-
-def _table() -> Mapping[str, tuple[str, int]]:
-    found = {word: (letter, 0) for letter, words in _OTHERS.items() for word in words.split()}
-    groups = {"N": _NUMBERS, "S": _SEASONS, "U": _UNITS, "W": _WEEKDAYS, "R": _RELATIVE, "M": _MONTHS}
-    for letter, rows in groups.items():
-        first = 1 if letter in "NM" else 0
-        found |= {word: (letter, value) for value, words in enumerate(rows, first) for word in words.split()}
-    return found
-
-
-_TABLE: Final = _table()
 
 
 def _tokens(text: str, today: date) -> Iterator[_Token]:
@@ -188,7 +115,7 @@ def _tokens(text: str, today: date) -> Iterator[_Token]:
         elif word in ("去年", "今年"):
             letter, spans = "X", (_unit(today, 4, 1 if word == "去年" else 0),)
         else:
-            letter, value = _TABLE.get(word, ("o", 0))
+            letter, value = TABLE.get(word, ("o", 0))
         if letter:
             yield letter, value, spans, match.start(), match.end()
 

@@ -15,7 +15,7 @@ from typing import Any
 from mecum.errors import RoleNotFound
 from mecum.roles import no_active_role
 from mecum.roles.first import FIRST
-from mecum.store.base import Roles as Store
+from mecum.store.roles import Roles as Store
 from mecum.store.values import NewRole, StoredRole
 from mecum.types import Principal, Role
 

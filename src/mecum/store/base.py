@@ -13,36 +13,26 @@ Every method raises StoreError, or StoreFull, when the disk is at fault; nothing
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
-
+from mecum.store.index import Keywords, VectorIndex
 from mecum.store.people import Audit, Keys
+from mecum.store.roles import Roles
 from mecum.store.values import (
     About,
-    Changes,
     Counts,
     Document,
     Facets,
     Failure,
     Filter,
-    Found,
-    Key,
-    Match,
     NewDocument,
     NewPart,
     NewPassage,
-    NewRole,
     Page,
     Passage,
-    Stamp,
     State,
-    StoredRole,
-    Unembedded,
-    Vectors,
 )
 
 
@@ -166,89 +156,6 @@ class Documents(Protocol):
         ...
 
 
-class Keywords(Protocol):
-    """Search by words. The tokens are those that were given with the passages."""
-
-    async def size(self) -> int:
-        """Return how many passages there are."""
-        ...
-
-    async def frequencies(self, tokens: Iterable[str]) -> Mapping[str, int]:
-        """Return in how many passages each token stands, about: a figure may be as old as a tenth of the passages."""
-        ...
-
-    async def matching(self, tokens: Sequence[str], where: Filter, limit: int) -> tuple[Match, ...]:
-        """Return the passages that hold any of the tokens, the best first."""
-        ...
-
-    async def found(self, keys: Sequence[Key], where: Filter) -> tuple[Found, ...]:
-        """Return those passages that exist and that the filter lets through, in the order of `keys`."""
-        ...
-
-    async def around(self, places: Iterable[tuple[str, int]], where: Filter) -> tuple[Found, ...]:
-        """Return the passages at (document id, position), as far as they exist and the filter lets them through."""
-        ...
-
-    async def stamp(self) -> str | None:
-        """Return the tokeniser's version that the keywords were made with, None in an empty library."""
-        ...
-
-    async def rebuild(self, version: str, tokens: Callable[[str], str]) -> int:
-        """Make all keywords anew from the passages' texts, all at once, with the tokens that the function gives."""
-        ...
-
-
-class VectorIndex(Protocol):
-    """The vectors of passages, for one embedder at a time, or for two while a new one takes over."""
-
-    async def stamp(self) -> Stamp:
-        """Return whose vectors the index holds."""
-        ...
-
-    async def use(self, identity: str, dimension: int) -> Stamp:
-        """Say which embedder works from now on. Another one than the active begins to build beside it."""
-        ...
-
-    async def missing(self, identity: str, limit: int) -> tuple[Unembedded, ...]:
-        """Return at most `limit` texts that have no vector of this embedder, document by document, each text once.
-
-        Ask for many at once: finding them takes longer than reading them.
-        """
-        ...
-
-    async def stage(self, identity: str, hashes: Sequence[bytes], vectors: Vectors) -> int:
-        """Keep the vectors of a batch, unpublished; texts that are gone meanwhile are left out. Returns how many."""
-        ...
-
-    async def publish(self, identity: str, hashes: Sequence[bytes] | None = None) -> tuple[Document, ...]:
-        """Publish each document all of whose passages have a vector; return those that are `ready` by it, as they are.
-
-        Containers that are ready by it are among them. With `hashes` (those that were staged since) only documents with
-        these texts are looked at.
-        """
-        ...
-
-    async def swap(self, identity: str) -> bool:
-        """Let an embedder answer from now on, if every document is published for it; its predecessor's vectors go."""
-        ...
-
-    async def usual(self, identity: str) -> tuple[float, float] | None:
-        """Return the mean and the deviation that were kept for an embedder, None where none were."""
-        ...
-
-    async def keep_usual(self, identity: str, mean: float, deviation: float) -> None:
-        """Keep where an embedder's dot products of questions with passages about something else lie."""
-        ...
-
-    async def changes(self, identity: str | None, after: int) -> Changes:
-        """Return what happened since `after` (0: everything) to the active index, which was `identity`'s."""
-        ...
-
-    async def keys(self, where: Filter) -> NDArray[np.int64]:
-        """Return the keys of the documents that the filter lets through; its dates are not looked at."""
-        ...
-
-
 class Store(Protocol):
     """All rows: the library's, the roles', the keys' and the audit log's."""
 
@@ -307,41 +214,4 @@ class Store(Protocol):
 
     async def compact(self) -> None:
         """Give room that is no longer needed back to the disk, and leave no trace of what was deleted."""
-        ...
-
-
-class Roles(Protocol):
-    """The roles. Whatever is asked by a uuid is asked for one owner: two may have a role of the same uuid."""
-
-    async def add(self, new: NewRole) -> StoredRole:
-        """Add a role.
-
-        Raises:
-            NameTaken: the owner has a role of that name, or uuid.
-            InvalidRequest: the owner has as many roles as there may be.
-        """
-        ...
-
-    async def get(self, owner: str, uuid: str) -> StoredRole | None:
-        """Return a role."""
-        ...
-
-    async def list(self, owner: str) -> tuple[StoredRole, ...]:
-        """Return all of an owner's roles, the oldest first."""
-        ...
-
-    async def change(self, owner: str, uuid: str, changes: Mapping[str, Any]) -> StoredRole | None:
-        """Change the fields that the mapping names (of NewRole; not `owner` or `uuid`), and return the role.
-
-        Raises:
-            NameTaken: the owner has another role of that name.
-        """
-        ...
-
-    async def delete(self, owner: str, uuid: str) -> StoredRole | None:
-        """Delete a role, and return what it was."""
-        ...
-
-    async def begin(self, owner: str, first: Sequence[NewRole]) -> bool:
-        """Give an owner its first roles, if it never had any; names that are taken are left out. Returns whether it did."""
         ...
