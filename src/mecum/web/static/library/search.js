@@ -36,7 +36,7 @@ export class Search {
     this.mode = h("select", { id: "search-mode", onchange: () => this.again() }, ...MODES.map((mode) => h("option", { value: mode }, t(`library.search.mode.${mode}`))));
     this.form = h(
       "form",
-      { class: "search", role: "search", "aria-label": t("library.search"), onsubmit: (/** @type {Event} */ event) => (event.preventDefault(), this.again()) },
+      { class: "search", role: "search", onsubmit: (/** @type {Event} */ event) => (event.preventDefault(), this.again()) },
       h("div", { class: "search-box" }, icon("search"), h("label", { for: "search", class: "unseen" }, t("library.search")), this.input),
       h("label", { for: "search-mode", class: "unseen" }, t("library.search.mode")),
       this.mode,

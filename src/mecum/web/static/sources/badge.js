@@ -84,9 +84,9 @@ function explanation(found, { retrieval, sources = [], cited = [] }) {
 function list(sources, cited, question, context) {
   const chips = sources.map((source) => {
     const place = placeText(source, { heading: false });
-    const name = [t("sources.name", { number: source.index, title: source.title || source.path }), place].filter(Boolean).join(", ");
-    const chip = button("", () => openSource(source, context, sources, question), { class: `chip${cited.includes(source.index) ? " used" : ""}`, "aria-label": name });
-    chip.append(h("span", { class: "source-number" }, String(source.index)), h("span", { dir: "auto", class: "chip-title" }, source.title || source.path));
+    const chip = button("", () => openSource(source, context, sources, question), { class: `chip${cited.includes(source.index) ? " used" : ""}` });
+    const title = h("span", { dir: "auto", class: "chip-title" }, source.title || source.path);
+    chip.append(h("span", { class: "unseen" }, `${t("sources.source")} `), h("span", { class: "source-number" }, String(source.index)), " ", title, " ");
     if (place) chip.append(h("span", { class: "hint" }, place));
     return h("li", {}, chip);
   });
