@@ -20,7 +20,7 @@ export function copyButton(name, text) {
 }
 
 /** Without HTTPS, beyond this machine, browsers have only the old way. @param {string} text @returns {Promise<boolean>} */
-async function copy(text) {
+export async function copy(text) {
   if (navigator.clipboard) return navigator.clipboard.writeText(text).then(() => true, () => false); // prettier-ignore
   const area = h("textarea", { class: "unseen", value: text });
   const focused = document.activeElement;

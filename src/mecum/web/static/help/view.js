@@ -1,5 +1,6 @@
 // Help: how programs call this server, the keys of the keyboard, and where to read on.
 import { storedKey } from "../api.js";
+import { copy } from "../chat/copy.js";
 import { h, replace } from "../dom.js";
 import { t } from "../strings/index.js";
 import { button } from "../ui/button.js";
@@ -45,13 +46,7 @@ function block(name, text, secret) {
 }
 
 /** @param {string} text */
-async function copied(text) {
-  const done = await navigator.clipboard?.writeText(text).then(
-    () => true,
-    () => false,
-  );
-  toast(t(done ? "help.copied" : "help.copy.failed")); // a browser may refuse it, and does where the page did not come safely
-}
+const copied = async (text) => void toast(t((await copy(text)) ? "help.copied" : "help.copy.failed"));
 
 /** @param {string} href @param {string} name */
 const link = (href, name) => h("li", {}, h("a", { href }, name));

@@ -7,6 +7,8 @@ import { t } from "../strings/index.js";
 import { button } from "../ui/button.js";
 import { icon } from "../ui/icons.js";
 
+const COLON = "\uff1a"; // of Chinese: what is asked about follows
+
 /**
  * Fills a container; files can be dropped on it. `write` puts a text into the box that one writes in.
  * @param {HTMLElement} container
@@ -64,6 +66,6 @@ function suggestions(documents) {
 /** @param {string} name @param {string} text @param {(text: string) => void} write */
 function tryOne(name, text, write) {
   const press = button("", () => write(text), { class: "try" });
-  press.append(h("strong", {}, name), h("span", { class: "hint" }, text));
+  press.append(h("strong", {}, name), h("span", { class: "hint" }, text.endsWith(" ") || text.endsWith(COLON) ? `${text.trim()} …` : text));
   return h("li", {}, press);
 }

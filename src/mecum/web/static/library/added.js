@@ -10,6 +10,7 @@ import { isFailed, isOpen, uploads } from "./uploads.js";
 /** @typedef {import("./uploads.js").Upload} Upload */
 
 const MOST = 100; // rows: a folder may hold ten thousand files
+const PAUSE = 100; // milliseconds between two drawings
 
 /**
  * Shows the uploads, and nothing while there are none.
@@ -23,16 +24,18 @@ export function showAdded(container) {
   const list = h("ul", { id: "added" });
   const rest = h("p", { class: "hint" });
   replace(container, head, list, rest);
-  let frame = 0;
+  let timer = 0;
   let busy = false;
 
   function draw() {
-    frame = 0;
+    timer = 0;
     const sums = uploads.sums;
     container.hidden = !sums.all;
     replace(head, ...headOf(sums));
-    const shown = [...uploads.all].sort((one, other) => rank(one) - rank(other) || one.number - other.number).slice(0, MOST);
-    for (const [key, row] of rows) if (!shown.some((upload) => upload.number === key)) row.element.remove(), rows.delete(key);
+    const ranked = Map.groupBy(uploads.all, rank);
+    const shown = RANKS.flatMap((each) => ranked.get(each) ?? []).slice(0, MOST);
+    const numbers = new Set(shown.map(({ number }) => number));
+    for (const [key, row] of rows) if (!numbers.has(key)) row.element.remove(), rows.delete(key);
     shown.forEach((upload, index) => {
       const row = rows.get(upload.number) ?? new Row(upload);
       rows.set(upload.number, row);
@@ -43,17 +46,19 @@ export function showAdded(container) {
     if (busy && !sums.open && !sums.read) announce(t("library.added.over", { done: number(sums.done), failed: number(sums.failed) }));
     busy = sums.open + sums.read > 0;
   }
-  const unfollow = uploads.follow(() => (frame ||= window.requestAnimationFrame(draw)));
+  const unfollow = uploads.follow(() => (timer ||= window.setTimeout(draw, PAUSE)));
   draw();
-  return () => (unfollow(), window.cancelAnimationFrame(frame));
+  return () => (unfollow(), window.clearTimeout(timer));
 }
 
-/** What is at work first, then what went wrong, what waits, what is done. @param {Upload} upload */
+const RANKS = /** @type {const} */ (["sending", "failed", "read", "waiting", "done"]); // the first of them are shown
+
+/** @param {Upload} upload @returns {(typeof RANKS)[number]} */
 function rank(upload) {
-  if (upload.phase === "sending") return 0;
-  if (isFailed(upload)) return 1;
-  if (uploads.isRead(upload)) return 2;
-  return isOpen(upload) ? 3 : 4;
+  if (upload.phase === "sending") return "sending";
+  if (isFailed(upload)) return "failed";
+  if (uploads.isRead(upload)) return "read";
+  return isOpen(upload) ? "waiting" : "done";
 }
 
 /** @param {typeof uploads.sums} sums */

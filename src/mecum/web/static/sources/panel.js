@@ -60,9 +60,8 @@ class Shown {
     replace(this.container, h("div", { class: "source" }, this.#head(source, at), title, where(source), body));
     if (moved) title.focus();
     try {
-      const path = documentPath(source.document_id);
-      const found = await get(path);
-      const passages = new Passages(path, source.chunk_id, this.question);
+      const found = await get(documentPath(source.document_id));
+      const passages = new Passages(found, source.chunk_id, this.question);
       const there = await passages.open();
       if (turn !== this.#turn) return;
       const links = h("p", { class: "toolbar" }, whole(source), downloadButton(found));

@@ -5,6 +5,7 @@ import { t } from "../strings/index.js";
 import { highlighted } from "../library/highlight.js";
 import { button } from "../ui/button.js";
 import { toast } from "../ui/toast.js";
+import { documentPath } from "./about.js";
 import { headingText, placeText } from "./place.js";
 import { words } from "./words.js";
 
@@ -21,12 +22,13 @@ export class Passages {
   #items = [];
 
   /**
-   * @param {string} path the document's, in the API
+   * @param {{id: string, passages: number}} found the document; `passages` is how many it has
    * @param {string} cited a passage's id, or ""
    * @param {string} [question] whose words are marked in the cited passage
    */
-  constructor(path, cited, question = "") {
-    this.path = path;
+  constructor({ id, passages }, cited, question = "") {
+    this.path = documentPath(id);
+    this.total = passages;
     this.cited = cited;
     this.question = question;
     this.list = h("div", { class: "passages" });
@@ -62,7 +64,7 @@ export class Passages {
     pressed.disabled = true;
     try {
       const { items } = await get(`${this.path}/passages?start=${start}&limit=${limit}`);
-      this.#show(before ? [...items, ...this.#items] : [...this.#items, ...items], before || items.length === MORE);
+      this.#show(before ? [...items, ...this.#items] : [...this.#items, ...items]);
       this.#focus(pressed, items[before ? items.length - 1 : 0]?.id);
     } catch (error) {
       toast(words(error));
@@ -77,12 +79,12 @@ export class Passages {
     if (brought instanceof HTMLElement) brought.focus();
   }
 
-  /** @param {Passage[]} items @param {boolean} [goesOn] whether there may be more behind them */
-  #show(items, goesOn = items.length >= AROUND - 3) {
+  /** @param {Passage[]} items */
+  #show(items) {
     this.#items = items;
     this.list.replaceChildren(...items.map((item, index) => this.#section(item, items[index - 1], items[index + 1])));
     this.earlier.hidden = (items[0]?.position ?? 0) === 0;
-    this.later.hidden = !items.length || !goesOn;
+    this.later.hidden = !items.length || (items.at(-1)?.position ?? 0) + 1 >= this.total;
   }
 
   /** @param {Passage} item @param {Passage} [before] @param {Passage} [after] */

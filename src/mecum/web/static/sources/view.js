@@ -22,7 +22,7 @@ export async function mount(container, { route, t }) {
   const path = documentPath(route.document ?? "");
   try {
     const found = /** @type {LibraryDocument} */ (await get(path));
-    const passages = new Passages(path, route.passage ?? "");
+    const passages = new Passages(found, route.passage ?? "");
     const there = await passages.open();
     const gone = there ? [] : [h("p", { role: "alert", class: "notice" }, t("sources.passage.gone"))];
     const parts = found.container ? await contained(found, t) : [];
