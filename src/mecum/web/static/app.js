@@ -54,7 +54,7 @@ async function show(route) {
   unmount?.();
   unmount = undefined;
   closePanel();
-  closeDrawer();
+  if (mine > 1) closeDrawer();
   const container = one("#view");
   container.replaceChildren();
   container.className = `view-${route.view}`;

@@ -7,7 +7,7 @@ import { Choices } from "./choices.js";
 
 /** @typedef {import("./session.js").Session} Session */
 
-const NARROW = window.matchMedia("(pointer: coarse)"); // on a touch screen Enter begins a line
+const TOUCH = window.matchMedia("(pointer: coarse)"); // there Enter begins a line, and the focus would open the keyboard
 
 export class Composer {
   #area = h("textarea", {
@@ -54,6 +54,11 @@ export class Composer {
     this.choices.leave();
   }
 
+  /** The focus, where it is not in the way. */
+  begin() {
+    if (!TOUCH.matches) this.focus();
+  }
+
   focus() {
     this.#area.focus({ preventScroll: true });
   }
@@ -82,7 +87,7 @@ export class Composer {
   /** @param {KeyboardEvent} event */
   #key(event) {
     if (event.isComposing || event.keyCode === 229) return; // an input method is choosing; Safari says so with 229 alone
-    if (event.key === "Enter" && !event.shiftKey && !NARROW.matches) {
+    if (event.key === "Enter" && !event.shiftKey && !TOUCH.matches) {
       event.preventDefault();
       this.#submit();
     } else if (event.key === "ArrowUp" && !this.#area.value && this.session.branch.length && !this.session.busy) {

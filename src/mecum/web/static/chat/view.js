@@ -62,7 +62,7 @@ class ChatView {
     const foot = h("div", { class: "foot" }, this.thread.down, this.composer.element, h("p", { class: "hint caution" }, t("chat.caution")));
     replace(container, this.#start, this.thread.element, foot);
     this.#undo = kept.follow((change) => void (change.conversation === this.session.conversation.id && this.session.take(change)));
-    this.composer.focus();
+    this.composer.begin();
   }
 
   /** Asks the server what there is to choose from. */

@@ -1,0 +1,140 @@
+"""The conversations in the sidebar: found, renamed, exported, imported, deleted and taken back."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+from tests.web.chatting import answered, last, press
+
+LIST = "Conversations"
+
+
+def rows(page: Page) -> list[str]:
+    """Return the titles in the list, from above."""
+    return page.get_by_role("navigation", name=LIST).locator(".row-title").all_text_contents()
+
+
+def act(page: Page, title: str, action: str) -> None:
+    """Choose an action of a conversation in the list."""
+    row = page.get_by_role("navigation", name=LIST).locator("li", has_text=title)
+    row.hover()
+    row.get_by_role("button").click()
+    page.get_by_role("menuitem", name=action).click()
+
+
+@pytest.fixture
+def two(page: Page) -> Page:
+    """A browser with two conversations; the newer one is shown."""
+    answered(page, "!say Rain in May\n!words 2", re.compile("Rain"))
+    page.get_by_role("button", name="New chat").click()
+    answered(page, "The garden\nand what grows", "You said: The garden and what grows")
+    return page
+
+
+def test_the_newest_stands_first_and_titles_are_first_lines(two: Page) -> None:
+    assert rows(two) == ["The garden", "!say Rain in May"]
+    two.get_by_role("link", name="!say Rain in May").click()
+    expect(two.locator(".message")).to_have_count(2)
+    expect(two.get_by_role("link", name="!say Rain in May")).to_have_attribute("aria-current", "page")
+    answered(two, "More", "You said: More")
+    assert rows(two) == ["!say Rain in May", "The garden"]
+
+
+def test_what_was_said_is_found(two: Page) -> None:
+    search = two.get_by_label("Search conversations")
+    search.fill("WORD2")  # stands in an answer alone
+    expect(two.get_by_role("navigation", name=LIST).locator("li")).to_have_count(1)
+    expect(two.get_by_role("navigation", name=LIST).locator("li .hint")).to_have_text("Rain in Mayword1 word2")
+    search.fill("garden")
+    expect(two.get_by_role("navigation", name=LIST).locator(".row-title")).to_have_text(["The garden"])
+    search.fill("nowhere")
+    expect(two.get_by_text("Nothing is found.")).to_be_visible()
+    search.fill("")
+    expect(two.get_by_role("navigation", name=LIST).locator("li")).to_have_count(2)
+
+
+def test_a_conversation_is_renamed(two: Page) -> None:
+    act(two, "The garden", "Rename")
+    two.get_by_label("Title").fill("Beans <b>")
+    two.keyboard.press("Enter")
+    expect(two.get_by_role("heading", level=1)).to_have_text("Beans <b>")
+    answered(two, "More", "You said: More")
+    assert rows(two)[0] == "Beans <b>"
+    expect(two).to_have_title("Beans <b> · mecum")
+
+
+def test_a_deletion_can_be_undone(two: Page) -> None:
+    act(two, "The garden", "Delete")
+    expect(two).to_have_url(re.compile("#/$"))
+    assert rows(two) == ["!say Rain in May"]
+    two.get_by_role("button", name="Undo").click()
+    expect(two.locator(".message")).to_have_count(2)
+    assert rows(two) == ["The garden", "!say Rain in May"]
+
+
+def test_what_is_deleted_goes_for_good(two: Page) -> None:
+    url = two.url
+    act(two, "The garden", "Delete")
+    expect(two.get_by_role("button", name="Undo")).to_be_visible()
+    two.clock.install()
+    two.clock.fast_forward(61_000)
+    two.reload()
+    kept = """() => new Promise((resolve) => {
+        const request = indexedDB.open("mecum");
+        request.onsuccess = () => {
+          const messages = request.result.transaction("messages").objectStore("messages").getAll();
+          messages.onsuccess = () => resolve(JSON.stringify(messages.result));
+        };
+      })"""
+    two.wait_for_function(f"async () => !(await ({kept})()).includes('garden')")
+    two.goto(url)
+    expect(two.get_by_role("heading", name="This conversation is not here")).to_be_visible()
+
+
+def test_markdown_is_exported(two: Page) -> None:
+    with two.expect_download() as saved:
+        act(two, "The garden", "Export as Markdown")
+    assert saved.value.suggested_filename == "The-garden.md"
+    text = Path(saved.value.path()).read_text()
+    assert text == (
+        "# The garden\n\n## You\n\nThe garden\nand what grows\n\n## scripted\n\nYou said: The garden\nand what grows\n"
+    )
+
+
+def test_what_was_exported_is_imported_with_its_branches(two: Page, tmp_path: Path) -> None:
+    press(two, "Answer again")
+    expect(last(two)).to_contain_text("2/2")
+    expect(last(two)).to_have_attribute("aria-busy", "false")
+    with two.expect_download() as saved:
+        two.get_by_role("button", name="All conversations").click()
+        two.get_by_role("menuitem", name="Export all as JSON").click()
+    file = tmp_path / "all.json"
+    saved.value.save_as(file)
+    assert len(json.loads(file.read_text())["conversations"]) == 2
+    with two.expect_file_chooser() as chooser:
+        two.get_by_role("button", name="All conversations").click()
+        two.get_by_role("menuitem", name="Import from JSON").click()
+    chooser.value.set_files(file)
+    expect(two.get_by_text("2 conversations were imported.")).to_be_visible()
+    assert sorted(rows(two)) == sorted(2 * ["The garden", "!say Rain in May"])
+    for link in two.get_by_role("link", name="The garden").all():
+        link.click()
+        expect(last(two)).to_contain_text("2/2")
+
+
+@pytest.mark.parametrize(
+    "content", ["", "{}", '{"format": "mecum.conversations", "version": 1, "conversations": [{}]}', "[1"]
+)
+def test_another_file_is_refused(page: Page, tmp_path: Path, content: str) -> None:
+    file = tmp_path / "other.json"
+    file.write_text(content)
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="All conversations").click()
+        page.get_by_role("menuitem", name="Import from JSON").click()
+    chooser.value.set_files(file)
+    expect(page.get_by_text("other.json holds no conversations that this page exported.")).to_be_visible()
+    assert rows(page) == []

@@ -1,0 +1,135 @@
+"""The frame around the views: palette, theme, language, drawer, panel, focus."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.api.whole import Whole
+from tests.web.browsing import watched
+from tests.web.chatting import answered
+
+PHONE = {"width": 390, "height": 780}
+
+
+@pytest.fixture
+def phone(browser: Browser, server: Whole) -> Iterator[Page]:
+    """The page on a phone."""
+    with watched(browser, server.url, viewport=PHONE, has_touch=True, is_mobile=True) as page:
+        page.goto("/")
+        yield page
+
+
+def test_the_palette_does_everything_by_keys(page: Page) -> None:
+    answered(page, "Hello", "You said: Hello")
+    page.keyboard.press("Control+k")
+    palette = page.get_by_role("combobox")
+    expect(palette).to_be_focused()
+    expect(page.get_by_role("option", name="New chat")).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("ArrowUp")  # the last one
+    expect(page.get_by_role("option").last).to_have_attribute("aria-selected", "true")
+    page.keyboard.type("lib")
+    expect(page.get_by_role("option").first).to_have_text("Library")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile("#/library$"))
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("hello")
+    page.keyboard.press("Enter")
+    expect(page.locator(".message")).to_have_count(2)
+    page.keyboard.press("Control+k")
+    page.keyboard.type("nothing of the kind")
+    expect(page.get_by_text("Nothing fits.")).to_be_visible()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Escape")
+    expect(palette).to_have_count(0)
+    expect(page.get_by_label("Ask something")).to_be_focused()
+
+
+def test_the_palette_chooses_a_role(page: Page) -> None:
+    expect(page.get_by_role("button", name="Role: No role")).to_be_visible()
+    page.keyboard.press("Control+k")
+    page.keyboard.type("role ")
+    names = page.get_by_role("option").all_text_contents()
+    page.get_by_role("option", name=names[1]).click()
+    expect(page.get_by_role("button", name=f"Role: {names[1]}")).to_be_visible()
+
+
+def test_the_theme_is_the_systems_or_the_chosen_one(page: Page) -> None:
+    body, light, dark = page.locator("body"), "rgb(253, 252, 250)", "rgb(21, 25, 23)"
+    expect(body).to_have_css("background-color", light)
+    page.emulate_media(color_scheme="dark")
+    expect(body).to_have_css("background-color", dark)
+    page.get_by_role("button", name="Theme and language").click()
+    page.get_by_role("menuitemradio", name="Light").click()
+    expect(body).to_have_css("background-color", light)
+    page.reload()
+    expect(body).to_have_css("background-color", light)
+    page.get_by_role("button", name="Theme and language").click()
+    expect(page.get_by_role("menuitemradio", name="Light")).to_be_focused()
+
+
+def test_the_language_is_the_browsers_or_the_chosen_one(browser: Browser, server: Whole) -> None:
+    with watched(browser, server.url, locale="zh-CN") as page:
+        page.goto("/")
+        expect(page.get_by_role("button", name="新对话")).to_be_visible()
+        expect(page.locator("html")).to_have_attribute("lang", "zh-Hans")
+        answered(page, "你好", "You said: 你好")
+        page.get_by_role("button", name="主题与语言").click()
+        page.get_by_role("menuitemradio", name="English").click()
+        expect(page.get_by_role("button", name="New chat")).to_be_visible()
+        expect(page.locator(".message").last.get_by_role("button", name="Answer again")).to_be_visible()
+        page.reload()
+        expect(page.locator("html")).to_have_attribute("lang", "en")
+
+
+def test_the_sidebar_is_a_drawer_on_a_phone(phone: Page) -> None:
+    new = phone.get_by_role("button", name="New chat")
+    expect(new).to_be_hidden()
+    phone.get_by_role("button", name="Show conversations").click()
+    expect(new).to_be_focused()
+    expect(phone.locator("#main")).to_have_attribute("inert", "")
+    phone.keyboard.press("Escape")
+    expect(new).to_be_hidden()
+    expect(phone.get_by_role("button", name="Show conversations")).to_be_focused()
+    phone.get_by_role("button", name="Show conversations").click()
+    phone.get_by_role("link", name="Help").click()
+    expect(new).to_be_hidden()
+
+
+@pytest.mark.parametrize("view", ["", "library", "roles", "status", "help"])
+def test_nothing_is_wider_than_a_narrow_phone(browser: Browser, server: Whole, view: str) -> None:
+    """320 pixels: WCAG's reflow."""
+    with watched(browser, server.url, viewport={"width": 320, "height": 640}) as page:
+        page.goto(f"/#/{view}")
+        if view:
+            expect(page.get_by_role("heading", level=1)).to_be_visible()
+        else:
+            answered(page, "!say ```text\\n" + 300 * "x" + "\\n```\\n" + 200 * "y", re.compile("xx"))
+        assert page.evaluate("document.querySelector('#main').scrollWidth <= document.querySelector('#main').clientWidth")
+        assert page.evaluate("document.documentElement.scrollWidth") == 320
+
+
+def test_the_sidebar_can_be_folded_away(page: Page) -> None:
+    page.get_by_role("button", name="Hide conversations").click()
+    expect(page.get_by_role("button", name="New chat")).to_be_hidden()
+    page.reload()
+    expect(page.get_by_role("button", name="New chat")).to_be_hidden()
+
+
+def test_one_can_skip_to_the_content(page: Page) -> None:
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#main")).to_be_focused()
+    expect(page).to_have_url(re.compile("/$"))
+
+
+def test_an_unknown_address_is_a_new_chat(page: Page) -> None:
+    page.goto("/#/nowhere/at/all")
+    expect(page.get_by_label("Ask something")).to_be_visible()
+    page.goto("/#/c/nothing")
+    expect(page.get_by_role("heading", name="This conversation is not here")).to_be_visible()
