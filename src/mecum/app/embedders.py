@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from mecum.engine.embedder.base import Embedder
 from mecum.engine.embedder.file import FileEmbedder
+from mecum.engine.embedder.folder import FolderEmbedder, folder_of
 from mecum.engine.embedder.local import LocalEmbedder
 from mecum.engine.embedder.scripted import ScriptedEmbedder
 from mecum.engine.embedder.upstream import UpstreamEmbedder
@@ -24,7 +25,10 @@ def embedder_of(settings: Settings) -> Embedder:
         return UpstreamEmbedder(library)
     if library.embedder in ("scripted", "none"):
         return ScriptedEmbedder(missing=library.embedder == "none")
-    return LocalEmbedder(settings.home) if library.embedder == "local" else FileEmbedder(library, settings.home)
+    if library.embedder == "local":
+        return LocalEmbedder(settings.home)
+    folder = folder_of(library.embedder, settings.home)
+    return FolderEmbedder(library, settings.home, folder) if folder else FileEmbedder(library, settings.home)
 
 
 def others(settings: Settings) -> Sequence[Embedder]:

@@ -71,7 +71,7 @@ class FileEmbedder(WorkerEmbedder):
         weights = sum(file.stat().st_size for file in files)
         return Found(
             name=name_of(header),
-            identity=f"gguf-{_digest(_hash(self._home, files), forms.query, forms.passage, pooling, tokens)}",
+            identity=f"gguf-{digest_of(hash_of(self._home, files), forms.query, forms.passage, pooling, tokens)}",
             dimension=dimension,
             command=(*self._program, str(files[0]), pooling, str(tokens)),
             forms=forms,
@@ -111,7 +111,7 @@ class FileEmbedder(WorkerEmbedder):
         return 2 * (need + OVERHEAD) > free  # llama.cpp may hold a copy of the weights in an order of its own
 
 
-def _hash(home: Path, files: Sequence[Path]) -> str:
+def hash_of(home: Path, files: Sequence[Path]) -> str:
     """Return the SHA-256 of the files' bytes, one after the other: as it was kept, or computed and kept."""
     hashes = Hashes(home / "cache")
     if (known := hashes.known(files)) is not None:
@@ -125,5 +125,6 @@ def _hash(home: Path, files: Sequence[Path]) -> str:
     return digest.hexdigest()
 
 
-def _digest(*told: object) -> str:
+def digest_of(*told: object) -> str:
+    """Return one short hash of all that makes vectors."""
     return hashlib.sha256(orjson.dumps(told)).hexdigest()[:20]

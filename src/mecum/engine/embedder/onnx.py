@@ -59,9 +59,9 @@ class Graph:
         )
         return names
 
-    def input(self, name: str, shape: Sequence[int | str]) -> str:
-        """Declare a float32 input; a text in the shape is a size that is known when it runs."""
-        self._inputs.append(_declaration(name, shape))
+    def input(self, name: str, shape: Sequence[int | str], kind: str = "float32") -> str:
+        """Declare an input; a text in the shape is a size that is known when it runs."""
+        self._inputs.append(_declaration(name, shape, kind))
         return name
 
     def output(self, name: str, shape: Sequence[int | str]) -> None:
@@ -87,9 +87,9 @@ class Graph:
         return f"v{self._values}"
 
 
-def _declaration(name: str, shape: Sequence[int | str]) -> bytes:
+def _declaration(name: str, shape: Sequence[int | str], kind: str = "float32") -> bytes:
     dims = b"".join(_bytes(1, _bytes(2, s.encode()) if isinstance(s, str) else _number(1, s)) for s in shape)
-    tensor = _number(1, _TYPES["float32"]) + _bytes(2, dims)
+    tensor = _number(1, _TYPES[kind]) + _bytes(2, dims)
     return _bytes(1, name.encode()) + _bytes(2, _bytes(1, tensor))
 
 
