@@ -30,6 +30,7 @@ from mecum.engine.queue import Queue
 from mecum.engine.scripted import Scripted, ScriptedReply
 from mecum.keys.ring import Keyring
 from mecum.knowledge.library import Library
+from mecum.models.shelf import Shelf
 from mecum.roles import NoRoles
 from mecum.roles.stored import StoredRoles
 from mecum.settings.schema import LibrarySettings, ServerSettings
@@ -151,6 +152,7 @@ class _Web:
             audit=self._audit,
             settings=server_settings,
             documents=LibrarySettings(max_upload_mb=max_upload_mb),
+            shelf=Shelf(home),
         )
         config = uvicorn.Config(
             app,

@@ -25,6 +25,7 @@ EXPECTED = {
     "admin": {
         *("/api/keys", "/api/keys/open", "/api/keys/{key_id}", "/api/audit"),
         *("/api/backup", "/api/verify", "/api/forget"),
+        *("/api/models", "/api/models/{name}/load", "/api/models/{name}/unload"),
     },
 }
 

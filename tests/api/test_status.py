@@ -18,6 +18,7 @@ MODEL = {
     "context_length": 8192,
     "slots": 4,
     "size": None,
+    "loaded": True,
 }
 
 
@@ -40,6 +41,8 @@ def test_while_all_is_well(server: Running) -> None:
         "version": __version__,
         "engine": {"state": "ready", "kind": "scripted", "version": "scripted", "restarts": 0, "reason": None},
         "model": MODEL,
+        "models": [{"id": "scripted", "state": "loaded", "reason": None, "memory": None, "users": 0}],
+        "memory": {"budget": None, "taken": None},
         "queue": {"working": 0, "waiting": 0},
     }
 

@@ -1,7 +1,9 @@
 """A program that looks like `llama-server` from outside, for tests. The file `mode` beside it changes what it does:
 
 "old": a version without Unix sockets and with fewer options; "mute": it accepts chats and never answers them; "dead": it
-ends while it loads. It writes its arguments into `arguments` beside itself.
+ends while it loads. So does one whose model's file is called `dead-…`; one of a `slow-…` is a second late to be ready. A
+chat that ends with "5 0.1" is answered by five words, a tenth of a second apart, each the model's name. It writes its
+arguments into `arguments` beside itself.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ NEW = """-m, --model FNAME --host HOST ip address to listen, or bind to a UNIX s
 
 class Handler(BaseHTTPRequestHandler):
     key = ""
+    model = ""
+    ready_at = 0.0
 
     def address_string(self) -> str:
         return "unix"
@@ -37,7 +41,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         if self.path == "/health":
-            self.answer(200, {"status": "ok"})
+            self.answer(200 if time.monotonic() > self.ready_at else 503, {"status": "ok"})
         elif self.allowed():
             self.answer(200, {"default_generation_settings": {"n_ctx": 1024}, "total_slots": 3})
 
@@ -50,8 +54,23 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(400 if roles[0] == "system" or roles == ["user", "user"] else 200, {"prompt": ""})
         elif MODE == "mute":
             time.sleep(600)
+        elif self.path.endswith("/chat/completions"):
+            self.chat(*body["messages"][-1]["content"].split()[-2:])
         else:
             self.answer(200, {"input_tokens": 5})
+
+    def chat(self, words: str, pause: str) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        for _ in range(int(words)):
+            self.event({"delta": {"content": f"{self.model} "}, "index": 0, "finish_reason": None})
+            time.sleep(float(pause))
+        self.event({"delta": {}, "index": 0, "finish_reason": "stop"})
+        self.wfile.write(b"data: [DONE]\n\n")
+
+    def event(self, choice: Any) -> None:
+        self.wfile.write(b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n")
 
     def allowed(self) -> bool:
         if self.headers["Authorization"] == f"Bearer {self.key}":
@@ -76,10 +95,13 @@ def main(arguments: list[str]) -> None:
         sys.stdout.write(OLD if MODE == "old" else NEW)
         return
     (HERE / "arguments").write_text("\n".join(arguments))
-    if MODE == "dead":
-        sys.exit("error: this model is made of cheese")
     options = dict(itertools.pairwise(arguments))
+    Handler.model = Path(options["--model"]).stem
+    if MODE == "dead" or Handler.model.startswith("dead-"):
+        sys.exit("error: this model is made of cheese")
+    Handler.ready_at = time.monotonic() + Handler.model.startswith("slow-")
     Handler.key = Path(options["--api-key-file"]).read_text().strip()
+    socketserver.TCPServer.request_queue_size = 128
     host = options["--host"]
     server = (
         socketserver.ThreadingUnixStreamServer(host, Handler)

@@ -137,6 +137,16 @@ def _answer(kind: str, choice: Json, **fields: Json) -> Json:
 _CHUNK = _answer("chat.completion.chunk", _PIECE)
 _CHUNK["properties"]["usage"] = _ref("Usage")
 
+LOAD: Final = _object(
+    {
+        "id": _STRING,
+        "state": {"enum": ["unloaded", "loading", "loaded", "failed"]},
+        "reason": {"type": ["string", "null"], "description": "why it failed, or what it waits for"},
+        "memory": {"type": ["integer", "null"], "description": "bytes that it takes at most, or would take"},
+        "users": {"type": "integer", "minimum": 0, "description": "requests that use it, or wait for it"},
+    }
+)
+
 _HEALTH = _object(
     {"status": {"type": "string", "description": "ok, draining, or the engine's state"}},
     {
@@ -152,6 +162,8 @@ _HEALTH = _object(
             }
         ),
         "model": {"anyOf": [_ref("Model"), {"type": "null"}]},
+        "models": _list(LOAD),
+        "memory": _ref("ModelMemory"),
         "queue": _object({"working": _COUNT, "waiting": _COUNT}),
     },
     description="to whoever comes without a key, where one is asked for, the status alone",
@@ -173,7 +185,16 @@ SCHEMAS: Json = {
     "Usage": _USAGE,
     "Model": _object(
         {"id": _STRING, "object": {"const": "model"}, "created": _INTEGER, "owned_by": _STRING},
-        {"context_length": {"type": ["integer", "null"]}, "slots": _INTEGER, "size": {"type": ["integer", "null"]}},
+        {
+            "context_length": {"type": ["integer", "null"], "description": "tokens of one request"},
+            "slots": {"type": "integer", "description": "requests worked on at once"},
+            "size": {"type": ["integer", "null"], "description": "bytes on disk"},
+            "loaded": {"type": "boolean", "description": "false: it is loaded when it is used"},
+        },
+    ),
+    "ModelMemory": _object(
+        {"budget": _OPTIONAL_COUNT, "taken": _OPTIONAL_COUNT},
+        description="bytes that all models may take, and that the loaded ones do at most; null where that is not ours",
     ),
     "ModelList": _object({"object": {"const": "list"}, "data": _list(_ref("Model"))}),
     "Alive": _object({"status": {"const": "ok"}}),

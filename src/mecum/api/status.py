@@ -53,6 +53,8 @@ class Health:
             "uptime": round(time.monotonic() - self._began, 1),
             "engine": _engine_body(status),
             "model": model_body(status.models[0]) if status.models else None,
+            "models": [load_body(model) for model in status.models],
+            "memory": memory_body(status),
             "queue": {"working": self._queue.working, "waiting": self._queue.waiting},
         }
 
@@ -85,7 +87,20 @@ def model_body(model: Model) -> Json:
         "context_length": model.context,
         "slots": model.slots,
         "size": model.size,
+        "loaded": model.load == "loaded",
     }
+
+
+def load_body(model: Model) -> Json:
+    """Return whether a model is loaded, and why it is not if it should be; `memory` in bytes, `users` are requests."""
+    return {"id": model.name, "state": model.load, "reason": model.reason, "memory": model.memory, "users": model.users}
+
+
+def memory_body(status: Status) -> Json:
+    """Return how many bytes all models may take, and those that are loaded do at most; None where that is not ours."""
+    taken = [model.memory for model in status.models if model.load == "loaded"]
+    known = None if status.budget is None else sum(size for size in taken if size)
+    return {"budget": status.budget, "taken": known}
 
 
 def envelope(data: Any) -> Json:

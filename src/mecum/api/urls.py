@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mecum import __version__
-from mecum.api import errors, library_urls, openapi, pages, second_me, status
+from mecum.api import errors, library_urls, models, openapi, pages, second_me, status
 from mecum.api import keys as key_urls
 from mecum.api import roles as role_urls
 from mecum.api.access import Access, is_known
@@ -26,6 +26,7 @@ from mecum.engine.queue import Queue
 from mecum.errors import NotFound
 from mecum.keys.ring import Keyring
 from mecum.knowledge.library import Library
+from mecum.models.shelf import Shelf
 from mecum.roles.stored import StoredRoles
 from mecum.settings.reach import this_machine_only
 from mecum.settings.schema import LibrarySettings, ServerSettings
@@ -49,12 +50,14 @@ def create_api(
     keys: Keyring,
     audit: AuditLog,
     documents: LibrarySettings,
+    shelf: Shelf,
 ) -> FastAPI:
     """Return the web application. It opens nothing: who builds it starts and closes what it is given."""
     app = FastAPI(title="mecum", version=__version__, docs_url=None, redoc_url=None, redirect_slashes=False)
     errors.install(app)
     _chat_urls(app, chat, settings)
     _model_urls(app, engine)
+    models.install(app, engine, shelf)
     role_urls.install(app, roles, audit, settings)
     may_open = settings.allow_open_network or this_machine_only(settings.host)
     key_urls.install(app, keys, audit, roles, settings, may_open=may_open)
@@ -93,9 +96,11 @@ def _chat_urls(app: FastAPI, chat: Chat, settings: ServerSettings) -> None:
 
 def _model_urls(app: FastAPI, engine: Engine) -> None:
     async def list_models() -> Response:
+        await engine.refresh()
         return _json(status.listing(engine))
 
     async def get_model(model: str) -> Response:
+        await engine.refresh()
         return _json(status.one(engine, model))
 
     for prefix, name in (("/v1", "v1"), ("/api/kernel2", "kernel2")):

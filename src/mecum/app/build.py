@@ -6,6 +6,7 @@ Invariant: what `start` opens in order, `aclose` closes in reverse, also after a
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from functools import partial
 
 from fastapi import FastAPI
@@ -18,14 +19,15 @@ from mecum.audit.log import AuditLog
 from mecum.chat.answer import Chat
 from mecum.chat.gate import Gate
 from mecum.engine.base import Engine
-from mecum.engine.embedded import Embedded
 from mecum.engine.embedder.base import Embedder
 from mecum.engine.queue import Queue
 from mecum.engine.scripted import Scripted
+from mecum.engine.several import Several
 from mecum.engine.upstream import Upstream
 from mecum.keys.ring import Keyring
 from mecum.knowledge.library import Library
 from mecum.knowledge.watch import LibraryTarget, Watcher
+from mecum.models.shelf import Shelf
 from mecum.roles.stored import StoredRoles
 from mecum.settings.schema import LibrarySettings, Settings
 from mecum.store.sqlite import Sqlite
@@ -71,6 +73,7 @@ class App:
             audit=self.audit,
             settings=settings.server,
             documents=settings.library,
+            shelf=Shelf(settings.home),
         )
 
     async def start(self, *, engine: bool = True) -> None:
@@ -119,4 +122,15 @@ def _engine(settings: Settings) -> Engine:
         return Scripted()
     if settings.engine.base_url:
         return Upstream(settings.engine)
-    return Embedded(settings, owners=lambda: {Principal().owner, *key_owners(settings.home)})
+    return Several(settings, default=_default(settings), owners=lambda: {Principal().owner, *key_owners(settings.home)})
+
+
+def _default(settings: Settings) -> Callable[[], str | None]:
+    """Return what tells the default model now: where the settings pass on what was chosen, another choice holds at once."""
+    shelf, given = Shelf(settings.home), settings.engine.model
+
+    def chosen() -> str | None:
+        name = shelf.default()
+        return str(shelf.folder / name) if name else None
+
+    return chosen if given == chosen() else lambda: given

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from mecum.engine.base import Load, Model
+from mecum.engine.base import Load, Model, Status
 from mecum.engine.embedded import Embedded
 from mecum.engine.inventory import Entry
 from mecum.engine.memory import Phase, Tenant
@@ -66,6 +66,11 @@ class Bay:
         return len(self.at_work) + len(self.waiting)
 
     @property
+    def is_wanted(self) -> bool:
+        """Whether anybody waits for it to be loaded."""
+        return bool(self.waiting) or self.wanted is not None
+
+    @property
     def retry_after(self) -> int | None:
         """Seconds until it is tried again, while it has failed."""
         left = self._retry_at - time.monotonic()
@@ -80,24 +85,38 @@ class Bay:
 
     def model(self) -> Model:
         """Return the model as it is now."""
-        if self.engine is None:
-            failed = self.retry_after is not None or self.outlook.fault
-            if not (failed or self.users):
-                return self._unloaded
-            reason = str(self.outlook.fault or self.failure) if failed else None
-            return replace(self._unloaded, load="failed" if failed else "unloaded", reason=reason, users=self.users)
-        status = self.engine.status()
-        known = status.models[0] if status.models else self._unloaded
-        return replace(
-            known,
-            name=self.name,
-            aliases=self._unloaded.aliases,
-            file=self.entry.file,
-            load=_load(self.phase, status.state),
-            reason=status.reason,
-            memory=self.memory,
-            users=self.users,
-        )
+        if self.engine is None or self.phase == "going":
+            known, reason = self._unloaded, None
+        else:
+            status = self.engine.status()
+            known, reason = status.models[0] if status.models else self._unloaded, status.reason
+            known = replace(known, name=self.name, aliases=self._unloaded.aliases, file=self.entry.file, memory=self.memory)
+        if fault := self._fault():
+            reason = fault.message
+        elif self.phase == "out" and self.is_wanted:
+            reason = "It waits for room in memory."
+        return replace(known, load=self._load(), reason=reason, users=self.users)
+
+    def _load(self) -> Load:
+        if self.phase == "in":
+            state = self.engine.status().state if self.engine else "failed"
+            return "loaded" if state == "ready" else "failed" if state == "failed" else "loading"
+        if self.phase == "coming" or self.is_wanted:
+            return "loading"
+        return "failed" if self._fault() else "unloaded"
+
+    def _fault(self) -> EngineError | None:
+        return self.outlook.fault or (self.failure if self.retry_after else None)
+
+    def as_a_whole(self) -> Status:
+        """Return the state of an engine whose default model this is: not loaded is ready, for it loads on use."""
+        if self.phase == "coming":
+            return Status("starting", "embedded", retry_after=1, pid=self.engine.status().pid if self.engine else None)
+        if self.phase == "in" and self.engine:
+            return self.engine.status()
+        fault = self._fault()
+        reason = fault.message if fault else None
+        return Status("failed" if fault else "ready", "embedded", reason=reason, retry_after=self.retry_after)
 
     def check(self) -> None:
         """Return if it is worth waiting for.
@@ -140,6 +159,12 @@ class Bay:
             use.turn.set()
         self.waiting.clear()
 
+    def hand_over(self, other: Bay) -> None:
+        """Let all that waits wait for another bay, which takes this one's place."""
+        other.waiting, other.wanted = self.waiting, self.wanted
+        for use in other.waiting:
+            use.bay = other
+
     def disarm(self) -> None:
         """Forget when it was to be unloaded."""
         if self.timer:
@@ -151,7 +176,7 @@ class Use:
     """One request's use of a model (`base.Use`). `settle` is called when something has changed; `number` orders requests."""
 
     def __init__(self, bay: Bay, number: int, settle: Callable[[], None]) -> None:
-        self._bay = bay
+        self.bay = bay
         self._settle = settle
         self.number = number
         self.turn = asyncio.Event()
@@ -159,28 +184,22 @@ class Use:
 
     async def ready(self) -> None:
         """Return when the model is loaded, and stays so."""
-        self._bay.check()
-        self._bay.waiting.append(self)
+        self.bay.check()
+        self.bay.waiting.append(self)
         self._settle()
         await self.turn.wait()
         if self.refusal:
             raise self.refusal
-        if self._bay.engine is None:
+        if self.bay.engine is None:
             raise EngineDown("The engine was stopped.")
-        await self._bay.engine.ready()
+        await self.bay.engine.ready()
 
     def leave(self) -> None:
         """Give it back."""
-        if self in self._bay.at_work:
-            self._bay.at_work.remove(self)
-            self._bay.used = time.monotonic()
+        if self in self.bay.at_work:
+            self.bay.at_work.remove(self)
+            self.bay.used = time.monotonic()
             self._settle()
-        elif self in self._bay.waiting:
-            self._bay.waiting.remove(self)
+        elif self in self.bay.waiting:
+            self.bay.waiting.remove(self)
             self._settle()
-
-
-def _load(phase: Phase, state: str) -> Load:
-    if phase == "coming":
-        return "loading"
-    return {"ready": "loaded", "failed": "failed"}.get(state, "loading")  # type: ignore[return-value] # these are Loads

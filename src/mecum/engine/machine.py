@@ -36,6 +36,15 @@ class Machine:
         return cls(cores, min(limits), gpu=any((root / name.lstrip("/")).exists() for name in _GPUS))
 
 
+def private_memory(pid: int) -> int:
+    """Return the bytes of memory that a process has for itself. Pages of files that it maps are none: they count as free."""
+    try:
+        told = psutil.Process(pid).memory_info()
+    except psutil.Error:
+        return 0
+    return int(told.rss - getattr(told, "shared", 0))
+
+
 def overloaded() -> bool:
     """Return whether twice as much wanted to run in the last minute as this machine has processors for.
 

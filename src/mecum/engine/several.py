@@ -21,7 +21,7 @@ from mecum.engine.command import Backend
 from mecum.engine.embedded import Answer, Embedded, backend_of
 from mecum.engine.inventory import Entry, Inventory
 from mecum.engine.loader import Loader
-from mecum.engine.machine import Machine, overloaded
+from mecum.engine.machine import Machine, overloaded, private_memory
 from mecum.engine.memory import decide
 from mecum.engine.models import STARTER_NAME
 from mecum.engine.outlook import outlook_of, too_large
@@ -95,7 +95,7 @@ class Several:
         if default is None or self._state == "stopped":
             return Status(state="stopped", kind="embedded", reason=_STOPPED)
         return replace(
-            _as_whole(default),
+            default.as_a_whole(),
             models=tuple(self._bays[name].model() for name in self._entries),
             version=self._backend.version if self._backend else "",
             restarts=sum(bay.restarts + (bay.engine.status().restarts if bay.engine else 0) for bay in self._bays.values()),
@@ -131,11 +131,11 @@ class Several:
 
     def use(self, model: str) -> Use:
         """Return a new use of a model (`base.Engine.use`)."""
-        return Use(self._bay(model), next(self._numbers), self._settle)
+        return Use(self._installed(model), next(self._numbers), self._settle)
 
     async def load(self, model: str) -> None:
         """Begin to load a model (`base.Engine.load`), also one that could not be loaded just now."""
-        bay = self._bay(model)
+        bay = self._installed(model)
         bay.forgive()
         bay.check()
         if bay.phase != "in":
@@ -181,6 +181,13 @@ class Several:
             raise ModelNotFound(f"There is no model '{name[:256]}'.", param="model")
         return self._bays[name]
 
+    def _installed(self, name: str) -> Bay:
+        """Return the place of a model that may be asked for: not of one that only ends the answers that it has begun."""
+        bay = self._bay(name)
+        if name not in self._entries:
+            raise _no_file(name)
+        return bay
+
     def _default(self) -> Bay | None:
         return next((self._bays[name] for name in self._entries), None)
 
@@ -225,20 +232,20 @@ class Several:
         """Let go of models whose file is gone, or is another one."""
         for bay in [bay for bay in self._bays.values() if bay.gone]:
             if bay.name not in self._entries:
-                bay.refuse(ModelNotFound(f"The file of {bay.name} is gone.", param="model"))
+                bay.refuse(_no_file(bay.name))
             if bay.phase == "in" and not bay.users:
                 self._send_away(bay)
-            elif bay.phase == "out" and not bay.users:
+            elif bay.phase == "out":
                 del self._bays[bay.name]
                 if bay.name in self._entries:
-                    self._place(self._entries[bay.name])
+                    bay.hand_over(self._place(self._entries[bay.name]))
 
     def _room(self) -> int:
-        """Return how many bytes models may take: the budget, where the machine still has them."""
-        if not any(bay.phase == "out" and (bay.waiting or bay.wanted is not None) for bay in self._bays.values()):
+        """Return how many bytes models may take: the budget, or what the machine has left for them, if that is less."""
+        if not any(bay.phase == "out" and bay.is_wanted for bay in self._bays.values()):
             return self._budget
-        taken = sum(bay.memory for bay in self._bays.values() if bay.phase != "out")
-        return min(self._budget, self._look_at_machine().memory + taken)
+        pids = [bay.engine.status().pid for bay in self._bays.values() if bay.engine]
+        return min(self._budget, self._look_at_machine().memory + sum(private_memory(pid) for pid in pids if pid))
 
     def _fetch(self, bay: Bay, memory: int) -> None:
         assert self._backend is not None  # noqa: S101 # it has started
@@ -283,13 +290,5 @@ class Several:
         self._settle()
 
 
-def _as_whole(default: Bay) -> Status:
-    """Return the state of an engine whose default model is this: not loaded is ready, for it loads on use."""
-    if default.phase == "coming":
-        pid = default.engine.status().pid if default.engine else None
-        return Status("starting", "embedded", retry_after=1, pid=pid)
-    if default.phase == "in" and default.engine:
-        return default.engine.status()
-    fault = default.outlook.fault or (default.failure if default.retry_after else None)
-    state: State = "failed" if fault else "ready"
-    return Status(state, "embedded", reason=fault.message if fault else None, retry_after=default.retry_after)
+def _no_file(name: str) -> ModelNotFound:
+    return ModelNotFound(f"The file of {name} is gone.", param="model")

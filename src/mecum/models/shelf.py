@@ -120,6 +120,10 @@ class Shelf:
         file = self.folder / name
         return self._look(file) if file.is_file() else None
 
+    def about(self, file: Path) -> Installed:
+        """Return what is known of the model whose first file this is, wherever it lies."""
+        return self._look(file)
+
     def asked_before(self, asked: str) -> Installed | None:
         """Return the model that came by the same words, if its files are still those that came."""
         for file in first_files(self.folder):
