@@ -121,7 +121,32 @@ def look(browser: Browser, server: Whole, name: str) -> None:
         page.goto(f"/#/{view}")
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         shoot(page, f"{view}-{name}")
+    more(page, name)
     context.close()
+
+
+def more(page: Page, name: str) -> None:
+    """Search in the library, a document at a passage of it, two roles side by side, a role that is edited."""
+    page.goto("/#/library")
+    page.locator("#search").fill(QUESTION)
+    page.locator("#search").press("Enter")
+    page.locator(".hit-title").first.click()
+    expect(page.locator("#panel .cited")).to_be_visible()
+    shoot(page, f"search-{name}")
+    page.get_by_role("link", name="Open the document").click()
+    expect(page.locator("#document .cited")).to_be_visible()
+    shoot(page, f"document-{name}")
+    page.goto("/#/roles/compare")
+    page.route("**/api/kernel2/chat", lambda route: answer(route, ANSWER))
+    page.locator("#question").fill(QUESTION)
+    page.get_by_role("button", name="Ask both").click()
+    expect(page.get_by_role("button", name="From your documents").first).to_be_visible()
+    page.unroute("**/api/kernel2/chat")
+    shoot(page, f"compare-{name}")
+    page.goto("/#/roles")
+    page.get_by_role("link", name="Edit").first.click()
+    expect(page.get_by_label("System prompt")).to_be_visible()
+    shoot(page, f"role-{name}")
 
 
 def main() -> None:

@@ -177,7 +177,11 @@ def test_two_answer_beside_each_other(view: Page, server: Whole) -> None:
     expect(left.get_by_label("Look into my documents")).to_be_checked()
     expect(right.get_by_label("Look into my documents")).not_to_be_checked()
     asked: list[Request] = []
-    view.on("request", asked.append)
+
+    def take(request: Request) -> None:
+        asked.append(request)
+
+    view.on("request", take)
     view.get_by_label("Question to both").fill(f"{QUESTION}\n!say **So** it was. [1]")
     view.get_by_role("button", name="Ask both").click()
     expect(left.get_by_role("button", name="From your documents · 1 source")).to_be_visible()
