@@ -18,7 +18,8 @@ class Message:
     """One turn of a chat, as the OpenAI protocol has it.
 
     `content` is a text, a tuple of content parts (`{"type": "text", …}`, `{"type": "image_url", …}`), or None (an
-    assistant's turn of tool calls alone). `developer` messages have become `system` before a Message is made.
+    assistant's turn of tool calls alone). `reasoning` is what an assistant thought before it. `developer` messages
+    have become `system` before a Message is made.
     """
 
     role: Literal["system", "user", "assistant", "tool"]
@@ -26,20 +27,23 @@ class Message:
     name: str | None = None
     tool_calls: tuple[Json, ...] = ()
     tool_call_id: str | None = None
+    reasoning: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """How the engine is to generate: the whitelist of what a request may set. None: the engine's own default.
 
-    `max_tokens` bounds what is generated. `logit_bias` maps token ids (as strings) to -100 … 100. `tools`,
-    `tool_choice` and `response_format` are OpenAI's objects, validated.
+    `max_tokens` bounds what is generated, `thinking_budget_tokens` what of it is thought. `logit_bias` maps token ids (as
+    strings) to -100 … 100. `tools`, `tool_choice` and `response_format` are OpenAI's objects, validated;
+    `chat_template_kwargs` go to the chat template.
     """
 
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None
     min_p: float | None = None
+    repeat_penalty: float | None = None
     max_tokens: int | None = None
     stop: tuple[str, ...] = ()
     seed: int | None = None
@@ -54,6 +58,8 @@ class Sampling:
     parallel_tool_calls: bool | None = None
     response_format: Json | None = None
     reasoning_effort: str | None = None
+    thinking_budget_tokens: int | None = None
+    chat_template_kwargs: Mapping[str, bool | int | float | str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -172,6 +172,7 @@ def _request(fields: Json, *, local: bool = False) -> Json:
 def test_defaults_of_the_routes() -> None:
     local, openai = _request({}, local=True)["request"], _request({})["request"]
     assert (local.default_temperature, local.default_max_tokens, local.model_fallback) == (0.1, 2000, True)
+    assert (local.model_temperature, openai.model_temperature) == (False, True)
     assert (openai.default_temperature, openai.default_max_tokens, openai.model_fallback) == (1.0, None, False)
     assert (local.sampling.temperature, local.sampling.max_tokens, local.retrieval, local.role_id) == (None,) * 4
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import os
 import stat
 import subprocess
@@ -119,6 +120,8 @@ def test_the_wheel_is_told_the_plan() -> None:
     assert params["n_batch"] == params["n_ubatch"] == 64
     assert params["cpuparams.n_threads"] == params["cpuparams_batch.n_threads"] == 3
     assert params["cache_ram_mib"] == 77
+    assert "chat_template" not in params
+    assert wheel_params(dataclasses.replace(PLAN, chat_template="{{ x }}"))["chat_template"] == "{{ x }}"
     assert "xllamacpp" in Wheel().version
     assert "xllamacpp" not in sys.modules
 
@@ -135,6 +138,20 @@ async def test_a_binary_is_asked_what_it_understands(program: Path, tmp_path: Pa
     assert arguments[:4] == ["--model", str(tmp_path / "m.gguf"), "--host", str(tmp_path / "e.sock")]
     assert {"--jinja", "--no-ui", "--cache-ram", "--verbosity"} <= set(arguments)
     assert not {"--no-webui", "--no-kv-unified"} & set(arguments)
+
+
+async def test_a_binary_reads_the_chat_template_from_a_file(program: Path, home: Path) -> None:
+    binary = await Binary.examine(program)
+    place = make_place(home, unix=True)
+    process = binary.start(home / "m.gguf", dataclasses.replace(PLAN, chat_template="{{ ü }}"), place)
+    try:
+        file = place.folder / "template.jinja"
+        assert file.read_text(encoding="utf-8") == "{{ ü }}"
+        command = psutil.Process(process.pid).cmdline()
+        assert command[command.index("--chat-template-file") + 1] == str(file)
+    finally:
+        await process.stop()
+        place.clear()
 
 
 async def test_an_old_binary_gets_what_it_knows(program: Path, tmp_path: Path) -> None:

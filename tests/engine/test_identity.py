@@ -6,12 +6,15 @@ import dataclasses
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mecum.engine.identity import HEAD, KEEP, Hashes, fingerprint, full_hash, quick_hash
 from mecum.engine.plan import Plan
+from mecum.types import Sampling
 
+NONE = Sampling()
 PLAN = Plan(slots=4, context=8192, threads=2, batch=128, gpu_layers=-1, cache_mib=100)
 
 
@@ -24,21 +27,29 @@ def files(tmp_path: Path) -> tuple[Path, ...]:
 
 
 def test_it_has_a_form() -> None:
-    told = fingerprint("wheel 1", "abc", PLAN)
+    told = fingerprint("wheel 1", "abc", PLAN, NONE)
     assert told.startswith("fp_")
     assert len(told) == 13
-    assert told == fingerprint("wheel 1", "abc", PLAN)
+    assert told == fingerprint("wheel 1", "abc", PLAN, NONE)
 
 
-@pytest.mark.parametrize("change", [{"slots": 2}, {"context": 4096}, {"threads": 1}, {"batch": 64}, {"gpu_layers": 0}])
-def test_what_changes_sums_changes_it(change: dict[str, int]) -> None:
-    assert fingerprint("1", "abc", dataclasses.replace(PLAN, **change)) != fingerprint("1", "abc", PLAN)
+@pytest.mark.parametrize(
+    "change",
+    [{"slots": 2}, {"context": 4096}, {"threads": 1}, {"batch": 64}, {"gpu_layers": 0}, {"chat_template": "{{ x }}"}],
+)
+def test_what_changes_sums_or_the_prompt_changes_it(change: dict[str, Any]) -> None:
+    assert fingerprint("1", "abc", dataclasses.replace(PLAN, **change), NONE) != fingerprint("1", "abc", PLAN, NONE)
 
 
 def test_version_and_model_change_it_and_the_cache_does_not() -> None:
-    assert fingerprint("2", "abc", PLAN) != fingerprint("1", "abc", PLAN)
-    assert fingerprint("1", "abd", PLAN) != fingerprint("1", "abc", PLAN)
-    assert fingerprint("1", "abc", dataclasses.replace(PLAN, cache_mib=0)) == fingerprint("1", "abc", PLAN)
+    assert fingerprint("2", "abc", PLAN, NONE) != fingerprint("1", "abc", PLAN, NONE)
+    assert fingerprint("1", "abd", PLAN, NONE) != fingerprint("1", "abc", PLAN, NONE)
+    assert fingerprint("1", "abc", dataclasses.replace(PLAN, cache_mib=0), NONE) == fingerprint("1", "abc", PLAN, NONE)
+
+
+def test_how_the_model_is_sampled_by_default_changes_it() -> None:
+    assert fingerprint("1", "abc", PLAN, Sampling(top_k=20)) != fingerprint("1", "abc", PLAN, NONE)
+    assert fingerprint("1", "abc", PLAN, Sampling(top_k=20)) == fingerprint("1", "abc", PLAN, Sampling(top_k=20))
 
 
 def test_the_quick_hash_sees_beginning_and_size(files: tuple[Path, ...]) -> None:

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -76,6 +76,9 @@ class Program:
     async def prepare(self) -> None:
         if self.fault:
             raise self.fault
+
+    def verdict(self, lines: Sequence[str]) -> str | None:
+        return "It is hopeless." if any("hopeless" in line for line in lines) else None
 
 
 @asynccontextmanager
@@ -179,6 +182,15 @@ async def test_what_cannot_load_is_reported_with_its_own_words_and_not_tried_for
         assert len(program.started) == 3
         with pytest.raises(EngineStartError, match="cheese"):
             await supervisor.ready()
+
+
+async def test_what_is_known_to_be_hopeless_is_tried_once(tmp_path: Path) -> None:
+    program = Program(tmp_path, FAIL.replace("bye", "hopeless"))
+    async with supervised(program) as supervisor:
+        with pytest.raises(EngineStartError, match=r"^It is hopeless\.$"):
+            await supervisor.ready()
+        assert (supervisor.state, supervisor.restarts, supervisor.retry_after) == ("failed", 0, None)
+        assert len(program.started) == 1
 
 
 async def test_what_could_not_load_at_first_may_yet_come_up(tmp_path: Path) -> None:

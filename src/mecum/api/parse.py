@@ -33,14 +33,19 @@ class Dialect:
 
     stream: bool
     temperature: float
+    model_temperature: bool  # a model's own default comes before it
     max_tokens: int | None
     model_fallback: bool
     error_has_choices: bool
 
 
 # The Local Chat API's own defaults (`local-chat-api.md`), and OpenAI's.
-LOCAL = Dialect(stream=True, temperature=0.1, max_tokens=2000, model_fallback=True, error_has_choices=True)
-OPENAI = Dialect(stream=False, temperature=1.0, max_tokens=None, model_fallback=False, error_has_choices=False)
+LOCAL = Dialect(
+    stream=True, temperature=0.1, model_temperature=False, max_tokens=2000, model_fallback=True, error_has_choices=True
+)
+OPENAI = Dialect(
+    stream=False, temperature=1.0, model_temperature=True, max_tokens=None, model_fallback=False, error_has_choices=False
+)
 
 
 async def read_json(request: Request, *, limit: int, timeout: float) -> Json:
@@ -108,6 +113,7 @@ def to_request(body: ChatBody, dialect: Dialect) -> ChatRequest:
         model=body.model or None,
         model_fallback=dialect.model_fallback,
         default_temperature=dialect.temperature,
+        model_temperature=dialect.model_temperature,
         default_max_tokens=dialect.max_tokens,
         role_id=metadata.role_id or None,
         retrieval=metadata.enable_l0_retrieval,
@@ -152,6 +158,7 @@ def _message(body: MessageBody) -> Message:
         name=body.name,
         tool_calls=tuple(call.model_dump() for call in body.tool_calls or ()),
         tool_call_id=body.tool_call_id,
+        reasoning=(body.reasoning_content or body.reasoning) if body.role == "assistant" else None,
     )
 
 
@@ -174,6 +181,7 @@ def _sampling(body: ChatBody) -> Sampling:
         top_p=body.top_p,
         top_k=body.top_k,
         min_p=body.min_p,
+        repeat_penalty=body.repeat_penalty,
         max_tokens=body.max_completion_tokens or body.max_tokens,
         stop=tuple(body.stop or ()),
         seed=body.seed,
@@ -188,6 +196,7 @@ def _sampling(body: ChatBody) -> Sampling:
         parallel_tool_calls=body.parallel_tool_calls,
         response_format=_response_format(body),
         reasoning_effort=body.reasoning_effort,
+        chat_template_kwargs=body.chat_template_kwargs or None,
     )
 
 

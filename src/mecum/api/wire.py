@@ -11,7 +11,17 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 MAX_MESSAGES = 4096
@@ -21,6 +31,7 @@ MAX_TOOLS = 128
 MAX_BIASES = 1024
 MAX_COLLECTIONS = 64
 MAX_NAME = 128
+MAX_KWARGS = 16
 
 _NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15}")
 _FLAG: dict[str, Any] = {
@@ -153,6 +164,8 @@ class MessageBody(_Body):
     name: str | None = Field(None, max_length=256)
     tool_calls: Many[ToolCall] | None = Field(None, max_length=MAX_TOOLS)
     tool_call_id: str | None = Field(None, max_length=256)
+    reasoning_content: str | None = Field(None, description="what an assistant thought; its template decides about it")
+    reasoning: str | None = Field(None, description="another name for reasoning_content")
 
 
 class FunctionDefinition(_Body):
@@ -226,6 +239,22 @@ _Tools = Annotated[Many[Tool], Field(max_length=MAX_TOOLS, json_schema_extra=_wo
 _Modalities = Annotated[Many[Literal["text"]], Field(max_length=1, json_schema_extra=_words('the list ["text"]'))]
 
 
+_WORD = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
+_KWARGS: dict[str, Any] = {
+    "type": "object",
+    "maxProperties": MAX_KWARGS,
+    "propertyNames": {"pattern": _WORD},
+    "additionalProperties": {"type": ["boolean", "number", "string"]},
+    "x-allowed": f"an object of at most {MAX_KWARGS} entries, from a name to true, false, a number or a text",
+}
+_Kwargs = Annotated[
+    dict[Annotated[str, Field(pattern=_WORD)], StrictBool | StrictInt | StrictFloat | StrictStr],
+    Field(max_length=MAX_KWARGS),
+    BeforeValidator(_few),
+    WithJsonSchema(_KWARGS),
+]
+
+
 class StreamOptions(_Body):
     """What a stream shall carry besides text."""
 
@@ -297,6 +326,7 @@ class ChatBody(_Body):
     top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
     top_k: Annotated[int, Field(strict=True, ge=0, le=100_000), _WHOLE] | None = None
     min_p: Annotated[Number, Field(ge=0, le=1)] | None = None
+    repeat_penalty: Annotated[Number, Field(gt=0, le=2)] | None = Field(None, description="llama.cpp's; 1 is none")
     max_tokens: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), _WHOLE] | None = Field(
         None, description="most tokens to generate"
     )
@@ -320,4 +350,7 @@ class ChatBody(_Body):
     parallel_tool_calls: Flag | None = None
     response_format: Annotated[PlainFormat | SchemaFormat, Field(discriminator="type")] | None = None
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
+    chat_template_kwargs: _Kwargs | None = Field(
+        None, description='what the chat template is told besides, such as {"enable_thinking": false}'
+    )
     modalities: _Modalities | None = None

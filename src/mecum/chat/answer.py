@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from mecum.chat import calls, tools
+from mecum.chat import calls, thinking, tools
 from mecum.chat.checks import check_abilities
 from mecum.chat.debug import Debug, debug_of
 from mecum.chat.fitting import Fitted, Fitting
@@ -21,6 +21,7 @@ from mecum.chat.gate import Gate, Place
 from mecum.chat.prompt import assemble
 from mecum.chat.question import may_search, query_of
 from mecum.chat.request import ChatRequest
+from mecum.chat.sampling import settled
 from mecum.engine.base import Engine, Model, Reply
 from mecum.engine.queue import Queue
 from mecum.errors import ContextTooLong, EngineDown, ModelLoading, ModelNotFound
@@ -88,6 +89,9 @@ class Chat:
         held.push_async_callback(reply.aclose)
         debug = await self._debug(found, fitting, fitted, model) if request.debug else None
         batches = aiter(reply)
+        if model.traits.thinking:
+            opened = model.traits.thinking == "opened" and not prompt.sampling.response_format  # a form leaves no thought
+            held.push_async_callback((batches := thinking.split(batches, opened=opened)).aclose)
         if reading:
             held.push_async_callback((batches := calls.read(batches, reading)).aclose)
         return Answer(
@@ -145,13 +149,7 @@ class Chat:
     def _prompt(
         self, request: ChatRequest, role: Role | None, model: Model, messages: tuple[Message, ...], principal: Principal
     ) -> Prompt:
-        asked = request.sampling
-        temperature = asked.temperature if asked.temperature is not None else role.temperature if role else None
-        sampling = replace(
-            asked,
-            temperature=temperature if temperature is not None else request.default_temperature,
-            max_tokens=asked.max_tokens or request.default_max_tokens,
-        )
+        sampling = settled(request, role, model.defaults)
         return Prompt(model.name, messages, sampling, cache=not _reproducible(sampling), owner=principal.owner)
 
     async def _begin(self, fitting: Fitting, fitted: Fitted) -> tuple[Reply, Fitted]:

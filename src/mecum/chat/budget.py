@@ -26,6 +26,11 @@ def prompt_limit(context: int, max_tokens: int | None) -> int:
     return context - max(1, min(share, share if max_tokens is None else max_tokens))
 
 
+def thought(room: int) -> int:
+    """Return how many tokens a model may think before an answer that must have a form: it shall come to that form, too."""
+    return room // 2
+
+
 def passage_room(context: int, prompt_tokens: int, max_tokens: int | None) -> int:
     """Return how many tokens the passages may take beside a prompt of so many.
 

@@ -72,7 +72,10 @@ class Fitting:
             fitted = await self._shortened(fitted, limit)
         if _size(fitted) >= context:
             raise ContextTooLong(prompt_tokens=fitted.tokens, context=context)
-        sampling = replace(fitted.prompt.sampling, max_tokens=budget.room(context, _size(fitted), self._most))
+        room = budget.room(context, _size(fitted), self._most)
+        sampling = replace(fitted.prompt.sampling, max_tokens=room)
+        if sampling.response_format and self._model.traits.thinking:
+            sampling = replace(sampling, thinking_budget_tokens=budget.thought(room))
         return replace(fitted, prompt=replace(fitted.prompt, sampling=sampling))
 
     def with_half(self, fitted: Fitted) -> Fitted:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from mecum.errors import UnsupportedParameter
-from mecum.types import Delta, Prompt
+from mecum.types import Delta, Prompt, Sampling
 
 State = Literal["starting", "ready", "restarting", "failed", "stopped"]
 Load = Literal["unloaded", "loading", "loaded", "failed"]
@@ -23,6 +23,7 @@ class Traits:
     tools: bool = True
     images: bool = False
     every_schema: bool = False  # the engine itself honours or refuses every keyword of a JSON schema
+    thinking: Literal["", "tagged", "opened"] = ""  # the template knows <think>; opens it, and the engine does not split
     forces_calls: bool = False  # the engine itself honours every tool_choice
 
 
@@ -44,6 +45,7 @@ class Model:
     created: int = 0  # seconds since 1970
     owned_by: str = "local"
     traits: Traits = field(default_factory=Traits)
+    defaults: Sampling = field(default_factory=Sampling)  # how it is sampled where neither the request nor its role says so
     aliases: tuple[str, ...] = ()
     file: Path | None = None  # the first one, where it is a file of ours
     load: Load = "loaded"

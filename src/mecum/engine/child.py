@@ -7,21 +7,24 @@ one; what is published of the model is what the child says, not what was asked f
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from mecum.engine import gguf, identity, models
-from mecum.engine.base import Model, Traits
+from mecum.engine.base import Model
 from mecum.engine.command import Backend, Place, listens, make_place
 from mecum.engine.connection import Connection
 from mecum.engine.kinds import check_chats
 from mecum.engine.machine import Machine
+from mecum.engine.own import sampling_of, template_fault, template_of
 from mecum.engine.plan import Plan, make_plan
 from mecum.engine.process import Process
-from mecum.errors import EngineDown, InvalidRequest, MecumError
-from mecum.settings.models import engine_for
+from mecum.engine.traits import traits_of
+from mecum.errors import EngineDown, MecumError
+from mecum.settings.models import engine_for, settings_for
+from mecum.settings.names import model_setting
 from mecum.settings.schema import Settings
-from mecum.types import Json
 
 PROPS = 30  # seconds that the child may take to tell what it runs
 
@@ -47,15 +50,19 @@ def look(settings: Settings, version: str, machine: Machine | None = None, plan:
     check_chats(header)
     weights = sum(file.stat().st_size for file in files)
     name = models.name_of(header)
+    own = settings_for(settings, name)
     plan = plan or make_plan(header, weights, engine_for(settings, name), machine or Machine.here())
+    plan = dataclasses.replace(plan, chat_template=template_of(own, name))
     hashed = identity.Hashes(settings.home / "cache").known(files) or identity.quick_hash(files)
+    defaults = sampling_of(own, header)
     model = Model(
         name=name,
-        fingerprint=identity.fingerprint(version, hashed, plan),
+        fingerprint=identity.fingerprint(version, hashed, plan, defaults),
         context=plan.context,
         slots=plan.slots,
         size=weights,
         created=int(path.stat().st_mtime),
+        defaults=defaults,
     )
     return Setup(files, plan, model)
 
@@ -100,7 +107,7 @@ class Child:
 
     def identify(self, weights: str) -> None:
         """Take the hash of the model's bytes into the fingerprint."""
-        exact = identity.fingerprint(self.version, weights, self._setup.plan)
+        exact = identity.fingerprint(self.version, weights, self._setup.plan, self.model.defaults)
         self.model = dataclasses.replace(self.model, fingerprint=exact)
 
     async def launch(self) -> Process:
@@ -137,36 +144,21 @@ class Child:
             self.model,
             context=context if isinstance(context, int) and context > 0 else self.model.context,
             slots=props.get("total_slots") or self.model.slots,
-            traits=await _traits(self.connection, props),
+            traits=await traits_of(self.connection, props),
         )
+
+    def verdict(self, lines: Sequence[str]) -> str | None:
+        """Return what is wrong with the chat template, if that is it: it will be so the next time, too."""
+        fault = template_fault(lines)
+        if fault is None:
+            return None
+        name, given = self.model.name, bool(self._setup.plan.chat_template)
+        setting = model_setting(name, "chat_template")
+        where = f"The chat template of {name} ({setting})" if given else f"The chat template in the model file of {name}"
+        return f"{where} cannot be used: {fault} {'Mend it.' if given else f'Set another one: {setting}.'}"
 
     async def aclose(self) -> None:
         """Remove what the last child leaves behind. The supervisor has ended it before."""
         if self._running:
             await self._running.connection.aclose()
             self._running.place.clear()
-
-
-async def _traits(connection: Connection, props: Json) -> Traits:
-    """Return what the chat template can express: by what it says of itself, and by trying."""
-    caps = props.get("chat_template_caps") or {}
-    plain = await _renders(connection, "user")
-    return Traits(
-        system_role=bool(caps.get("supports_system_role", True)) and await _renders(connection, "system", "user"),
-        alternation=plain and not await _renders(connection, "user", "user"),
-        tools=bool(caps.get("supports_tools", True)),
-        images=bool((props.get("modalities") or {}).get("vision")),
-    )
-
-
-async def _renders(connection: Connection, *roles: str) -> bool:
-    """Return whether the template takes a chat of these roles. A server that cannot tell is trusted to."""
-    try:
-        await connection.post("/apply-template", {"messages": [{"role": role, "content": "Hello."} for role in roles]})
-    except InvalidRequest:
-        return False
-    except EngineDown:
-        raise
-    except MecumError:
-        return True
-    return True

@@ -32,24 +32,29 @@ _BROKEN: Final = ("error", "abort")  # vLLM's words for an answer that it gave u
 _SAMPLING: Final = tuple((option.name, option.default) for option in dataclasses.fields(Sampling))
 
 
-def encode(prompt: Prompt) -> Json:
-    """Return the body of a streaming chat request. What the prompt leaves open is left out."""
+def encode(prompt: Prompt, *, reasoning: bool = False) -> Json:
+    """Return the body of a streaming chat request. What the prompt leaves open is left out.
+
+    `reasoning` says that past thoughts go with their messages: some servers elsewhere refuse them.
+    """
     sampling = {name: value for name, usual in _SAMPLING if (value := getattr(prompt.sampling, name)) != usual}
     return {
         "model": prompt.model,
-        "messages": [encode_message(message) for message in prompt.messages],
+        "messages": [encode_message(message, reasoning=reasoning) for message in prompt.messages],
         "stream": True,
         "stream_options": {"include_usage": True},
         **sampling,
     }
 
 
-def encode_message(message: Message) -> Json:
+def encode_message(message: Message, *, reasoning: bool = False) -> Json:
     """Return one message as the protocol has it."""
     fields: Json = {"role": message.role, "content": message.content}
     for name in ("name", "tool_calls", "tool_call_id"):
         if value := getattr(message, name):
             fields[name] = value
+    if reasoning and message.reasoning:
+        fields["reasoning_content"] = message.reasoning
     return fields
 
 

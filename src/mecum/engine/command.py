@@ -142,7 +142,8 @@ class Wheel:
 
 def wheel_params(plan: Plan) -> dict[str, object]:
     """Return the plan as fields of `xllamacpp.CommonParams`."""
-    return {
+    template = {"chat_template": plan.chat_template} if plan.chat_template else {}
+    return template | {
         "n_parallel": plan.slots,
         "n_ctx": plan.slots * plan.context,
         "kv_unified": False,
@@ -195,10 +196,16 @@ class Binary:
         key_file = place.folder / "key"
         key_file.touch(mode=0o600)
         key_file.write_text(place.key + "\n")
-        return Process.spawn([str(self._program), *self.arguments(model, plan, place, key_file)])
+        template = place.folder / "template.jinja" if plan.chat_template else None
+        if template:
+            template.write_text(plan.chat_template, encoding="utf-8")
+        return Process.spawn([str(self._program), *self.arguments(model, plan, place, key_file, template)])
 
-    def arguments(self, model: Path, plan: Plan, place: Place, key_file: Path) -> list[str]:
-        """Return the command's arguments. Of those that are not vital, only what this version knows."""
+    def arguments(self, model: Path, plan: Plan, place: Place, key_file: Path, template: Path | None = None) -> list[str]:
+        """Return the command's arguments; key and chat template lie in files.
+
+        Of those that are not vital, only what this version knows.
+        """
         host = str(place.socket) if place.socket else LOOPBACK
         vital = [
             "--model",
@@ -214,6 +221,7 @@ class Binary:
         vital += ["--batch-size", str(plan.batch), "--ubatch-size", str(plan.batch)]
         vital += ["--threads", str(plan.threads), "--threads-batch", str(plan.threads)]
         vital += ["--threads-http", str(http_threads(plan))]
+        vital += ["--chat-template-file", str(template)] if template else []
         return [*vital, *self._known(plan, place)]
 
     def _known(self, plan: Plan, place: Place) -> Iterator[str]:

@@ -25,6 +25,8 @@ from mecum.types import Delta, Json, Prompt
 REFUSAL_TIMEOUT = 5  # seconds that the body of an error may take
 MAX_BODY = 16 * 1024 * 1024  # bytes that are read of an answer that is no stream
 
+_COUNTED = frozenset({"model", "messages", "tools", "chat_template_kwargs", "reasoning_effort"})  # what makes a prompt
+
 
 class Connection:
     """The way to a server. `silence_timeout` is the longest pause, in seconds, inside an answer.
@@ -67,7 +69,7 @@ class Connection:
         """Return the prompt's tokens with the model's template, or None where the server has no route for that."""
         if not self._counters:
             return None
-        body = {name: value for name, value in encode(prompt).items() if name in ("model", "messages", "tools")}
+        body = {name: value for name, value in encode(prompt, reasoning=self._llama).items() if name in _COUNTED}
         for path, field in tuple(self._counters.items()):
             try:
                 tokens = (await self.post(path, body)).get(field)
@@ -87,7 +89,7 @@ class Connection:
 
         `slot` is which of llama.cpp's slots it shall run in; None: its own choice.
         """
-        body = encode(prompt)
+        body = encode(prompt, reasoning=self._llama)
         if self._llama:
             body |= {"return_progress": True, "cache_prompt": prompt.cache} | ({} if slot is None else {"id_slot": slot})
         response = await self._http.request("POST", self._chat_path, orjson.dumps(body), silence=self._silence)

@@ -20,17 +20,18 @@ import orjson
 
 from mecum.engine.plan import Plan
 from mecum.engine.process import Process
+from mecum.types import Sampling
 
 HEAD: Final = 1024 * 1024  # bytes
 KEEP: Final = 200  # models remembered
-_TEXT: Final = ("slots", "context", "threads", "batch", "gpu_layers")  # of the plan: they change how sums are rounded
+_TEXT: Final = ("slots", "context", "threads", "batch", "gpu_layers", "chat_template")  # of the plan: these change the text
 _HASHER: Final = Path(__file__).with_name("hasher.py")
 
 
-def fingerprint(version: str, weights: str, plan: Plan) -> str:
-    """Return `fp_` and ten hex digits. `weights` is the model's hash."""
+def fingerprint(version: str, weights: str, plan: Plan, defaults: Sampling) -> str:
+    """Return `fp_` and ten hex digits. `weights` is the model's hash; `defaults` hold where a request leaves them open."""
     settings = {name: value for name, value in dataclasses.asdict(plan).items() if name in _TEXT}
-    told = orjson.dumps([version, weights, settings], option=orjson.OPT_SORT_KEYS)
+    told = orjson.dumps([version, weights, settings, dataclasses.asdict(defaults)], option=orjson.OPT_SORT_KEYS)
     return "fp_" + hashlib.sha256(told).hexdigest()[:10]
 
 

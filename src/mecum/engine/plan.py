@@ -31,7 +31,8 @@ class Plan:
     """`context` is in tokens, for each slot; `cache_mib` bounds llama.cpp's cache of prompts that left their slot.
 
     `fit` lets llama.cpp find out how many layers a GPU's memory holds, which costs it a second look at the model. `memory`
-    is what all of it takes at most, in bytes; a part of that may be a GPU's.
+    is what all of it takes at most, in bytes; a part of that may be a GPU's. `chat_template` is one that stands in the place
+    of the model's own; empty means its own.
     """
 
     slots: int
@@ -42,6 +43,7 @@ class Plan:
     cache_mib: int = 0
     fit: bool = False
     memory: int = 0
+    chat_template: str = ""
 
 
 def make_plan(header: Header, weights: int, settings: EngineSettings, machine: Machine) -> Plan:

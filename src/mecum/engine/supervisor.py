@@ -3,7 +3,8 @@
 Invariants, each shown in `tests/engine/test_supervisor.py` with real processes:
 - whoever waits in `ready` gets an answer: the child came up, or there is a reason why it will not soon;
 - a crash is followed by a restart at once, then after 1, 2, 4 s; three crashes within 60 s open the circuit: no child for
-  60 s, then one on trial. A child that has never come up gets three tries in all, for its fault is not one of the moment;
+  60 s, then one on trial. A child that has never come up gets three tries in all, for its fault is not one of the moment,
+  and no second one where its charge knows that by what it said;
 - a child that neither loads on nor answers is killed, which ends the answers that wait for it;
 - when `aclose` returns no child is left.
 """
@@ -18,7 +19,7 @@ import re
 import signal
 import time
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from typing import NoReturn, Protocol
 
@@ -58,6 +59,10 @@ class Charge(Protocol):
 
     async def prepare(self) -> None:
         """Get ready for work with a child that has just come up. An error counts as a crash."""
+        ...
+
+    def verdict(self, lines: Sequence[str]) -> str | None:
+        """Return why no further try can succeed, where the last words of a child that never came up say so."""
         ...
 
 
@@ -230,6 +235,10 @@ class Supervisor:
         self._verdict = None
         self._crashes.append(now)
         self._in_a_row += 1
+        if not self._was_ready and (verdict := self._charge.verdict(self.lines)):
+            log.error("%s", verdict)
+            self._give_up(verdict)
+            return False
         if self._open(now):
             if not self._was_ready:
                 self._give_up(reason)
