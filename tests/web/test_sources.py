@@ -65,7 +65,7 @@ def opened(page: Page, server: Whole, document: dict[str, Any], number: int | No
 
 
 def test_an_answer_that_cites_says_so_and_its_numbers_open_the_passage(page: Page, documents: list[dict[str, Any]]) -> None:
-    _ask(page, f"{QUESTION}\n!say On 12 April. [1]")
+    ask(page, f"{QUESTION}\n!say On 12 April. [1]")
     ended(page)
     expect(last(page).get_by_role("button", name="From your documents · 1 source")).to_be_visible()
     citation = last(page).locator(".citation")
@@ -87,9 +87,19 @@ def test_an_answer_that_cites_says_so_and_its_numbers_open_the_passage(page: Pag
     expect(panel).to_be_hidden()
 
 
+def test_a_question_asked_at_once_looks_into_the_documents_too(page: Page, documents: list[dict[str, Any]]) -> None:
+    """Before the page knows that there are any."""
+    assert documents
+    page.route("**/api/documents/counts", lambda route: (page.wait_for_timeout(500), route.continue_()), times=1)
+    page.reload()
+    ask(page, f"{QUESTION}\n!say On 12 April. [1]")
+    ended(page)
+    expect(last(page).get_by_role("button", name="From your documents · 1 source")).to_be_visible()
+
+
 def test_sources_are_gone_through_and_the_badge_explains(page: Page, documents: list[dict[str, Any]]) -> None:
     assert documents
-    _ask(page, f"{QUESTION}\n!say So it was [1] [2].")
+    ask(page, f"{QUESTION}\n!say So it was [1] [2].")
     ended(page)
     badge = last(page).get_by_role("button", name="From your documents · 2 sources")
     badge.click()
@@ -109,10 +119,10 @@ def test_sources_are_gone_through_and_the_badge_explains(page: Page, documents: 
 
 def test_an_answer_that_cites_nothing_or_has_nothing_says_so(page: Page, documents: list[dict[str, Any]]) -> None:
     assert documents
-    _ask(page, f"{QUESTION}\n!say I believe in April.")
+    ask(page, f"{QUESTION}\n!say I believe in April.")
     ended(page)
     expect(last(page).get_by_role("button", name="Passages given, none cited")).to_be_visible()
-    _ask(page, "zebra quantum\n!say Ask me something else.")
+    ask(page, "zebra quantum\n!say Ask me something else.")
     ended(page)
     empty = last(page).get_by_role("button", name="Nothing in your documents")
     empty.click()
@@ -129,7 +139,7 @@ def test_a_search_by_words_alone_says_so(browser: Browser, tmp_path_factory: pyt
     ):
         data(call(server, "POST", f"{DOCUMENTS}?wait=searchable", {"documents": [{"path": "diary.md", "text": DIARY}]}), 202)
         page.goto("/")
-        _ask(page, f"{QUESTION}\n!say On 12 April. [1]")
+        ask(page, f"{QUESTION}\n!say On 12 April. [1]")
         ended(page)
         expect(last(page).get_by_text("By words only")).to_be_visible()
         page.goto("/#/library")
@@ -207,7 +217,7 @@ def test_hostile_documents_are_text(page: Page, server: Whole, documents: list[d
     expect(page.locator("#document")).to_contain_text("<b class=planted>")
     is_text(page)
     page.goto("/")
-    _ask(page, f"Which hostile words are there?\n!say {HOSTILE} [1]")
+    ask(page, f"Which hostile words are there?\n!say {HOSTILE} [1]")
     ended(page)
     last(page).locator(".citation").click()
     expect(page.locator("#panel .cited")).to_contain_text("<b class=planted>")
@@ -221,7 +231,7 @@ def test_hostile_documents_are_text(page: Page, server: Whole, documents: list[d
 def answer(page: Page, documents: list[dict[str, Any]]) -> Page:
     """A page with an answer whose source is open."""
     assert documents
-    _ask(page, f"{QUESTION}\n!say On 12 April. [1]")
+    ask(page, f"{QUESTION}\n!say On 12 April. [1]")
     ended(page)
     last(page).locator(".citation").click()
     expect(page.locator("#panel .cited")).to_be_visible()
@@ -239,12 +249,6 @@ def test_they_fit_a_phone(browser: Browser, server: Whole, documents: list[dict[
         opened(page, server, documents[1], 3)
         expect(page.get_by_text("被引用的段落")).to_be_visible()
         fits(page)
-
-
-def _ask(page: Page, question: str) -> None:
-    """Ask the documents: once the page knows that there are any."""
-    expect(page.get_by_role("button", name="My documents", exact=True)).to_have_attribute("aria-pressed", "true")
-    ask(page, question)
 
 
 def _cited(page: Page) -> str:

@@ -11,6 +11,7 @@ import { newest, path, siblings } from "./tree.js";
 /** @typedef {{roles: Role[], models: string[], documents: number | null}} Offered */
 
 const TITLE = 60; // characters
+const PATIENCE = 2000; // milliseconds that a question waits until it is known what there is to ask
 
 /** @param {Partial<Conversation>} [start] @returns {Conversation} */
 export function blank(start) {
@@ -23,6 +24,8 @@ export class Session {
   /** @type {Offered} */
   offered = { roles: [], models: [], documents: null };
   stored;
+  /** @type {Promise<unknown>} */
+  #learned = Promise.resolve();
 
   /**
    * @param {Conversation} conversation
@@ -72,7 +75,15 @@ export class Session {
     if (this.stored) await kept.put(message);
     else await kept.add(this.conversation, [message]);
     this.stored = true;
+    await this.#learned; // whether there are documents to ask
     this.#answer(message.id);
+  }
+
+  /** Takes over what the server has. A question waits for it, but not for ever. @param {Promise<Offered>} coming */
+  learn(coming) {
+    const known = coming.then((offered) => (this.offered = offered));
+    this.#learned = Promise.race([known, new Promise((resolve) => setTimeout(resolve, PATIENCE))]);
+    return known;
   }
 
   /** Answers a question once more. @param {Message} message the answer that there is */

@@ -67,7 +67,7 @@ class ChatView {
 
   /** Asks the server what there is to choose from. */
   async learn() {
-    this.session.offered = await offered();
+    await this.session.learn(offered());
     if (!this.#left) this.show();
   }
 
