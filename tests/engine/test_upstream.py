@@ -19,8 +19,8 @@ from mecum.engine import upstream as module
 from mecum.engine.base import Status
 from mecum.engine.upstream import Upstream
 from mecum.errors import EngineDown, EngineError, EngineRefused, MecumError, ModelLoading, QueueFull
-from mecum.settings.schema import EngineSettings
-from mecum.types import Delta, Prompt
+from mecum.settings.schema import EngineSettings, ModelSettings
+from mecum.types import Delta, Prompt, Sampling
 
 
 @contextlib.asynccontextmanager
@@ -58,6 +58,20 @@ async def test_the_first_model_is_the_default() -> None:
     assert [model.name for model in status.models] == ["one", "two"]
     assert [model.context for model in status.models] == [100, None]
     assert len({model.fingerprint for model in status.models}) == 2
+
+
+async def test_names_and_sampling_of_one_model_hold_here_too() -> None:
+    own = {"two": ModelSettings(aliases=("small",), top_p=0.5, context=512)}
+    async with serving(hello) as server:
+        engine = Upstream(EngineSettings(base_url=f"{server.url}/v1"), own)
+        await engine.ready()
+        await engine.aclose()
+    one, two = engine.status().models
+    assert (one.aliases, one.defaults) == ((), Sampling())
+    assert (two.aliases, two.defaults, two.context) == (("small",), Sampling(top_p=0.5), None)
+    plain = (await look(hello)).models
+    assert one.fingerprint == plain[0].fingerprint
+    assert two.fingerprint != plain[1].fingerprint
 
 
 async def test_the_chosen_model_is_the_default_listed_or_not() -> None:

@@ -121,7 +121,7 @@ def _engine(settings: Settings) -> Engine:
     if settings.engine.scripted:
         return Scripted()
     if settings.engine.base_url:
-        return Upstream(settings.engine)
+        return Upstream(settings.engine, settings.models)
     return Several(settings, default=_default(settings), owners=lambda: {Principal().owner, *key_owners(settings.home)})
 
 

@@ -59,12 +59,12 @@ def template_fault(lines: Sequence[str]) -> str | None:
     return f"{(found or ['it is no Jinja that llama.cpp understands'])[0].rstrip('.')}."
 
 
-def sampling_of(own: ModelSettings, header: Header) -> Sampling:
+def sampling_of(own: ModelSettings, header: Header | None = None) -> Sampling:
     """Return what holds where a request leaves it open: None where neither the settings nor the file say anything."""
     chosen: Json = {}
     for field in _FIELDS:
         value = getattr(own, field)
-        chosen[field] = _said(header, field) if value is None else value
+        chosen[field] = _said(header, field) if header and value is None else value
     return Sampling(**chosen)
 
 

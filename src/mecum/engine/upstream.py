@@ -10,11 +10,14 @@ import asyncio
 import hashlib
 import logging
 import time
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TypeVar
+from types import MappingProxyType
+from typing import Final, TypeVar
 
 from mecum.engine.base import AlwaysLoaded, Model, State, Status, Traits
 from mecum.engine.connection import Connection, StreamReply
+from mecum.engine.own import sampling_of
 from mecum.errors import (
     EngineDown,
     EngineError,
@@ -25,8 +28,8 @@ from mecum.errors import (
     NotFound,
     RouteMissing,
 )
-from mecum.settings.schema import EngineSettings
-from mecum.types import Json, Prompt
+from mecum.settings.schema import EngineSettings, ModelSettings
+from mecum.types import Json, Prompt, Sampling
 
 T = TypeVar("T", bound=MecumError)
 log = logging.getLogger(__name__)
@@ -35,10 +38,13 @@ RETRY = 2  # seconds between looks at one that does not
 SILENCE = 300  # seconds; a server elsewhere may read a long prompt without a word
 
 
-class Upstream(AlwaysLoaded):
-    """The engine behind `engine.base_url`."""
+_NONE: Final[Mapping[str, ModelSettings]] = MappingProxyType({})
 
-    def __init__(self, settings: EngineSettings) -> None:
+
+class Upstream(AlwaysLoaded):
+    """The engine behind `engine.base_url`. Of what `models` sets for one, names and sampling hold there too."""
+
+    def __init__(self, settings: EngineSettings, models: Mapping[str, ModelSettings] = _NONE) -> None:
         base = (settings.base_url or "").rstrip("/")
         root, prefix = (base.removesuffix("/v1"), "/v1") if base.endswith("/v1") else (base, "")
         self._connection = Connection(
@@ -49,6 +55,7 @@ class Upstream(AlwaysLoaded):
         )
         self._prefix = prefix
         self._settings = settings
+        self._own = models
         self._models: tuple[Model, ...] = ()
         self._state: State = "starting"
         self._reason: str | None = "The engine has not been reached yet."
@@ -136,6 +143,7 @@ class Upstream(AlwaysLoaded):
 
     def _model(self, row: Json) -> Model:
         created, owner = row.get("created"), row.get("owned_by")
+        own = self._own.get(row["id"].lower()) or ModelSettings()
         model = Model(
             name=row["id"],
             fingerprint="",
@@ -144,13 +152,16 @@ class Upstream(AlwaysLoaded):
             created=created if isinstance(created, int) else int(time.time()),
             owned_by=owner if isinstance(owner, str) and owner else "upstream",
             traits=Traits(images=True, every_schema=True, forces_calls=True),  # what it cannot do, it refuses itself
+            aliases=own.aliases,
+            defaults=sampling_of(own),
         )
         return self._marked(model)
 
     def _marked(self, model: Model) -> Model:
-        """Return the model with the fingerprint that its server gave last: theirs, with the model's name."""
+        """Return the model with the fingerprint that its server gave last: theirs, with the model's name and sampling."""
         theirs = self._fingerprints.get(model.name, "")
-        mark = hashlib.sha256(f"{model.name}\0{theirs}".encode()).hexdigest()[:10]
+        ours = f"\0{model.defaults}" if model.defaults != Sampling() else ""
+        mark = hashlib.sha256(f"{model.name}\0{theirs}{ours}".encode()).hexdigest()[:10]
         return replace(model, fingerprint=f"fp_{mark}")
 
 
