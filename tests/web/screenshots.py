@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, Route, expect
 from tests.api.uploads import call
 from tests.api.whole import Whole, whole
 from tests.web.browsing import browsing
+from tests.web.pictures import save
 
 FOLDER: Final = Path(__file__).parents[2] / "docs" / "screenshots"
 LOOKS: Final[dict[str, dict[str, Any]]] = {
@@ -37,17 +38,17 @@ The lower rows, which had been covered with straw, kept their fruit. From now on
 After the frost of May 1987 we ask for our share of the straw in good time: the harvest was a third of the usual one.""",
     "house/boiler.md": "# Boiler\n\nService every September. The filter is behind the lower cover; the pressure is 1.6 bar.",
 }
-QUESTION: Final = "Why was the harvest of 1987 so bad, and what did we change?"
+QUESTION: Final = "Why was the harvest of 1987 bad?"
 ANSWER: Final = """The **frost in the second week of May** took most of the blossom on the upper slope, so only 14 \
-hundredweight were picked, less than a third of the year before [1].
+hundredweight were picked, less than a third of the year before [HARVEST].
 
 | year | frost | hundredweight |
 |---|---|--:|
 | 1987 | second week of May | 14 |
 | 1988 | none after 10 April | 51 |
 
-The lower rows, which were covered with straw, kept their fruit. Since then straw is bought in April [1], and the \
-cooperative was asked for its share in good time [2]."""
+The lower rows, which were covered with straw, kept their fruit. Since then straw is bought in April [HARVEST], and the \
+cooperative was asked for its share in good time [LETTER]."""
 CODE_QUESTION: Final = "How do I compute compound interest?"
 CODE_ANSWER: Final = r"""With a yearly rate $r$ and $n$ payments a year, a sum $P$ grows in $t$ years to
 
@@ -72,7 +73,12 @@ def answer(route: Route, text: str) -> None:
     """Answer with a text in place of the scripted engine's; what was found is the server's own."""
     told = route.fetch().body().decode()
     first = json.loads(told.split("\n\n")[0].removeprefix("data: "))
-    found = [{"type": "url_citation", "url_citation": {"url": one["url"]}} for one in first.get("sources", [])[:2]]
+    named = {"HARVEST": "Harvest of 1987", "LETTER": "Letter to the cooperative"}
+    found = []
+    for name, title in named.items():
+        for one in (one for one in first.get("sources", []) if one["title"] == title):
+            text = text.replace(name, str(one["index"]))
+            found.append({"type": "url_citation", "url_citation": {"url": one["url"]}})
     head = {key: first[key] for key in ("id", "object", "created", "model", "system_fingerprint")}
     parts = [{"content": piece} for piece in text.split(" ")]
     deltas = [{"content": f"{part['content']} "} for part in parts] + [{"annotations": found} if found else {}]
@@ -86,8 +92,6 @@ def answer(route: Route, text: str) -> None:
 def ask(page: Page, question: str, text: str) -> None:
     """Ask, and wait for that answer."""
     page.route("**/api/kernel2/chat", lambda route: answer(route, text))
-    page.goto("/#/")
-    page.reload()
     page.locator("#question").fill(question)
     page.locator("#send").click()
     expect(page.locator(".message").last).to_have_attribute("aria-busy", "false")
@@ -97,7 +101,9 @@ def ask(page: Page, question: str, text: str) -> None:
 def shoot(page: Page, name: str) -> None:
     """Take one picture, once nothing moves."""
     page.wait_for_timeout(400)
-    page.screenshot(path=FOLDER / f"{name}.png", scale="css", caret="hide")
+    browser = page.context.browser
+    assert browser
+    save(browser, page.screenshot(scale="css", caret="hide"), FOLDER / f"{name}.png")
 
 
 def look(browser: Browser, server: Whole, name: str) -> None:
@@ -105,11 +111,14 @@ def look(browser: Browser, server: Whole, name: str) -> None:
     context = browser.new_context(base_url=server.url, locale="en-GB", reduced_motion="reduce", **LOOKS[name])
     page = context.new_page()
     page.goto("/")
-    expect(page.get_by_role("button", name="My documents")).to_be_visible()
+    expect(page.get_by_role("button", name="My documents", exact=True)).to_be_visible()
     shoot(page, f"start-{name}")
+    page.get_by_role("button", name="My documents", exact=True).click()
     ask(page, CODE_QUESTION, CODE_ANSWER)
     expect(page.locator(".hljs-keyword").first).to_be_attached()
     shoot(page, f"markdown-{name}")
+    page.goto("/#/")
+    expect(page.get_by_role("button", name="My documents", exact=True)).to_be_visible()
     ask(page, QUESTION, ANSWER)
     page.locator(".message").last.hover()
     if name == "phone":
