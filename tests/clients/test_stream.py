@@ -189,6 +189,32 @@ def test_a_forced_tool_is_called(scripted: Server, choice: str | Json, stream: b
     assert answer.reasons() == ["tool_calls"]
 
 
+@pytest.mark.parametrize("stream", [True, False])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '```json\\n{"name": "weather", "arguments": {"city": "Köln"}}\\n```',
+        'I look. <tool_call>\\n{"name": "weather", "arguments": {"city": "Köln"}}\\n</tool_call>',
+    ],
+)
+def test_a_call_that_the_engine_left_in_the_text_is_one(scripted: Server, text: str, stream: bool) -> None:
+    answer = post(scripted.url, V1, asks(f"!chars {text}", stream=stream, tools=[TOOL]))
+    assert answer.reasons() == ["tool_calls"]
+    if stream:
+        assert answer.text() in ("", "I look. ")
+        pieces = [call["function"] for delta in deltas(answer.chunks()) for call in delta.get("tool_calls", ())]
+        assert (pieces[0]["name"], json.loads("".join(piece["arguments"] for piece in pieces))) == (
+            "weather",
+            {"city": "Köln"},
+        )
+    else:
+        message = answer.json()["choices"][0]["message"]
+        assert message["content"] in (None, "I look. ")
+        assert json.loads(message["tool_calls"][0]["function"]["arguments"]) == {"city": "Köln"}
+    without = post(scripted.url, V1, asks(f"!chars {text}", stream=stream))
+    assert "weather" in without.text()  # where no tools are offered, it is text
+
+
 # ---- the plain body
 
 
