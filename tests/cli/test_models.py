@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -172,7 +174,7 @@ def test_the_starter_of_its_wheel_is_not_ours_to_remove(home: Path) -> None:
 
 def test_nothing_goes_while_another_command_works_there(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = put(home)
-    monkeypatch.setattr("mecum.cli.shelf.PATIENCE", 0.2)
+    monkeypatch.setattr("mecum.cli.shelf_remove.PATIENCE", 0.2)
     with Home(home):
         done = models(home, "remove", "tiny")
     assert done.returncode == 4
@@ -188,13 +190,55 @@ def test_a_model_in_use_stays_and_another_one_goes(home: Path, tmp_path: Path) -
     program.chmod(0o755)
     with serving(home, env={"MECUM_ENGINE_BINARY": str(program), "MECUM_LIBRARY_EMBEDDER": "none"}):
         done = models(home, "remove", "tiny")
-        assert (done.returncode, "The running server uses tiny. Stop it first: mecum stop" in done.stderr) == (2, True)
+        assert (done.returncode, "The running server uses tiny: it is its default model." in done.stderr) == (2, True)
         assert used.exists()
-        assert "the memory that the running server leaves free" in models(home).stderr
-        assert "goes on with its own model" in models(home, "default", "other").stderr
-        assert models(home, "remove", "other").returncode == 0
-        assert not other.exists()
-    assert models(home, "remove", "tiny").returncode == 0
+        shown = models(home)
+        assert "loaded, 3 x 1,024 tokens" in shown.stdout
+        assert "the memory that the running server leaves free" in shown.stderr
+
+        assert models(home, "load", "other").stdout.startswith("other: loading (up to ")
+        until(lambda: states(home)["other"] == "loaded")
+        told = inside.mecum("status", "--home", home).stdout.splitlines()
+        assert "model     other, loaded" in told
+        assert any(line.startswith("memory    at most ") for line in told)
+        assert models(home, "unload", "other").stdout == "other: unloaded\n"
+        assert states(home) == {"tiny": "loaded", "other": "unloaded", "smollm2-135m-instruct": "unloaded"}
+        assert (models(home, "load", "nobody").returncode, models(home, "load", "other").returncode) == (2, 0)
+
+        assert "the running server answers with it from now on" in models(home, "default", "other").stderr
+        assert models(home, "remove", "tiny").returncode == 0, "the server unloads it"
+        assert not used.exists()
+        assert models(home, "remove", "other").returncode == 2
+        assert other.exists()
+    assert models(home, "remove", "other").returncode == 0
+
+
+def states(home: Path) -> dict[str, str | None]:
+    return {one["name"]: one["state"] for one in json.loads(models(home, "list", "--json").stdout)["models"]}
+
+
+def until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_only_a_server_keeps_models_loaded(home: Path) -> None:
+    put(home)
+    done = models(home, "load", "tiny")
+    assert (done.returncode, "Start one: mecum serve" in done.stderr) == (2, True)
+    assert states(home)["tiny"] is None
+
+
+def test_a_server_with_a_model_of_its_own_keeps_it(home: Path, tmp_path: Path) -> None:
+    used, _ = put(home), put(home, "Other-Q8_0.gguf")
+    program = tmp_path / "llama-server"
+    program.write_text(f"#!{sys.executable} -IS\n{FAKE.read_text()}")
+    program.chmod(0o755)
+    env = {"MECUM_ENGINE_BINARY": str(program), "MECUM_LIBRARY_EMBEDDER": "none", "MECUM_ENGINE_MODEL": str(used)}
+    with serving(home, env=env):
+        assert "keeps it until it is started anew" in models(home, "default", "other").stderr
 
 
 def test_of_two_of_one_name_the_one_put_there_is_meant(home: Path) -> None:

@@ -25,6 +25,8 @@ def models_commands() -> typer.Typer:
     group.command("list")(_list)
     group.command("default")(_default)
     group.command("embedder")(_embedder)
+    group.command("load")(_load)
+    group.command("unload")(_unload)
     group.command("remove")(_remove)
     group.command("verify")(_verify)
     group.command("recommend")(_recommend)
@@ -64,9 +66,23 @@ def _embedder(*, name: MaybeName = None, home: Home = None, config: Config = Non
         set_embedder(name, {"home": home}, config)
 
 
+def _load(*, name: Name, home: Home = None, config: Config = None) -> None:
+    """Let the running server load a model now, so that the first question need not wait for it."""
+    from mecum.cli.loads import change  # noqa: PLC0415 # as `main` does
+
+    change(name, "load", {"home": home}, config)
+
+
+def _unload(*, name: Name, home: Home = None, config: Config = None) -> None:
+    """Let the running server unload a model that nobody uses. It is loaded again when somebody does."""
+    from mecum.cli.loads import change  # noqa: PLC0415 # as `main` does
+
+    change(name, "unload", {"home": home}, config)
+
+
 def _remove(*, name: Name, yes: Yes = False, home: Home = None, config: Config = None) -> None:
     """Remove a model, or what a pull that did not end left of it. On a terminal it asks before; never one that is in use."""
-    from mecum.cli.shelf import remove  # noqa: PLC0415 # as `main` does
+    from mecum.cli.shelf_remove import remove  # noqa: PLC0415 # as `main` does
 
     raise typer.Exit(remove(name, {"home": home}, config, yes=yes))
 

