@@ -7,10 +7,13 @@ from contextlib import ExitStack
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.api.people import people
+from tests.api.people import People, people
 from tests.api.server import Running, serving, wait_until
 from tests.api.uploads import call
 from tests.api.whole import Whole
+from tests.clients.server import Server
+from tests.clients.server import serving as serve
+from tests.engine.fakes import ALL, fake_home
 from tests.web.axe import violations
 from tests.web.browsing import watched
 from tests.web.library import add, fits
@@ -32,6 +35,13 @@ def tab(browser: Browser, running: Running) -> Iterator[Page]:
         page.goto("/#/status")
         expect(page.locator(".status-state")).to_have_text("Ready")
         yield page
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
+    """A server that asks for a key."""
+    with people(tmp_path_factory.mktemp("keys") / "home") as known:
+        yield known
 
 
 def put(running: Running, state: State, reason: str | None = None) -> None:
@@ -98,6 +108,40 @@ def test_it_tells_of_server_engine_models_queue_and_library(page: Page, server: 
     expect(facts).to_contain_text("Documents2Passages2Search by meaningReady")
 
 
+@pytest.fixture(scope="module")
+def several() -> Iterator[Server]:
+    """The program over three models, one of which cannot be loaded, and a program that behaves as llama.cpp does."""
+    with fake_home("a", "b-q4_k_m", "dead-d") as home:
+        engine = {"BINARY": home / "llama-server", "MODEL": "a", "MEMORY": ALL, "CONTEXT": 512}
+        env = {f"MECUM_ENGINE_{name}": str(value) for name, value in engine.items()}
+        with serve(home, env={**env, "MECUM_LIBRARY_EMBEDDER": "none"}) as server:
+            yield server
+
+
+def test_models_are_loaded_and_unloaded(browser: Browser, several: Server) -> None:
+    with watched(browser, several.url) as page:
+        page.goto("/#/status")
+        models = {
+            name: page.locator(".models > li").filter(has=page.get_by_text(name, exact=True))
+            for name in ("a", "b", "dead-d")
+        }
+        expect(models["a"]).to_contain_text("DefaultLoaded")
+        expect(models["b"]).to_contain_text("Not loaded")
+        expect(models["b"]).to_contain_text("Q4_K_M")
+        before = page.locator(".model-memory").inner_text()
+        load = page.get_by_role("button", name="Load b")
+        load.focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("button", name="Unload b")).to_be_enabled()
+        expect(page.get_by_role("button", name="Unload b")).to_be_focused()
+        expect(page.locator(".model-memory")).not_to_have_text(before)
+        page.get_by_role("button", name="Load dead-d").click()
+        expect(models["dead-d"]).to_contain_text("Failed")
+        assert violations(page) == []
+        page.get_by_role("button", name="Unload b").click()
+        expect(models["b"]).to_contain_text("Not loaded")
+
+
 def test_it_shows_the_queue(page: Page, server: Whole) -> None:
     page.goto("/#/status")
     working = page.locator("dt", has_text="At work").locator("+ dd")
@@ -124,8 +168,16 @@ def test_it_does_not_ask_while_nobody_looks(tab: Page) -> None:
     assert [url for url in asked if url.endswith("/health")]
 
 
-def test_who_has_no_key_sees_the_state_alone(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> None:
-    with people(tmp_path_factory.mktemp("keys") / "home") as known, watched(browser, known.server.url) as page:
+def test_a_key_for_chats_sees_the_models_without_their_buttons(browser: Browser, known: People) -> None:
+    with watched(browser, known.server.url) as page:
+        page.add_init_script(f"localStorage.setItem('mecum.key', '{known.keys['only chat']}')")
+        page.goto("/#/status")
+        expect(page.locator(".models > li")).to_contain_text("scriptedDefaultLoaded")
+        expect(page.locator(".models button")).to_have_count(0)
+
+
+def test_who_has_no_key_sees_the_state_alone(browser: Browser, known: People) -> None:
+    with watched(browser, known.server.url) as page:
         page.goto("/#/status")
         page.get_by_role("dialog").get_by_role("button", name="Close").click()
         expect(page.locator(".status-state")).to_have_text("ReadyThis server tells more to those who have a key.")

@@ -4,9 +4,11 @@ import { headers } from "../api.js";
 /**
  * `state` is the server's own, `offline` where it does not answer. What lies in `report` only those are told who have a key.
  * @typedef {{state: string, reason: string, report: Report | null}} Health
- * @typedef {{status: string, version: string, uptime: number, queue: {working: number, waiting: number}, model: Model | null,
- *   engine: {state: string, kind: string, version: string, restarts: number, reason: string | null}}} Report
- * @typedef {{id: string, context_length: number | null, slots: number, size: number | null, owned_by: string}} Model
+ * @typedef {{status: string, version: string, uptime: number, queue: {working: number, waiting: number}, models: Loading[],
+ *   engine: {state: string, kind: string, version: string, restarts: number, reason: string | null}, memory: Memory}} Report
+ * @typedef {{id: string, state: "unloaded" | "loading" | "loaded" | "failed", reason: string | null, memory: number | null, users: number}} Loading
+ * @typedef {{budget: number | null, taken: number | null}} Memory  bytes that all models may take, and that those which are loaded do; null
+ *   where the models are not the server's own to load
  */
 
 const CALM = 10; // seconds between two questions while all is well
@@ -42,8 +44,11 @@ export async function askHealth() {
   last = await health();
   asking = false;
   for (const listener of [...listeners]) listener(last);
-  if (listeners.size && document.visibilityState === "visible") timer = window.setTimeout(askHealth, (last.state === "ok" ? CALM : ANXIOUS) * 1000);
+  if (listeners.size && document.visibilityState === "visible") timer = window.setTimeout(askHealth, (isCalm(last) ? CALM : ANXIOUS) * 1000);
 }
+
+/** @param {Health} health */
+const isCalm = ({ state, report }) => state === "ok" && !report?.models.some((model) => model.state === "loading");
 
 /** @returns {Promise<Health>} */
 async function health() {

@@ -42,6 +42,8 @@ export default {
   "status.model.memory": "{size} in memory",
   "status.model.context": "{tokens} tokens of context",
   "status.model.slots": ({ slots }) => (slots === 1 ? "one at a time" : `${slots} at once`),
+  "status.model.aliases": "also {names}",
+  "status.model.users": ({ number }) => (number === 1 ? "one answer at work" : `${number} answers at work`),
   "status.model.load": "Load",
   "status.model.unload": "Unload",
   "status.model.load.named": "Load {name}",

@@ -42,6 +42,8 @@ export default {
   "status.model.memory": "内存 {size}",
   "status.model.context": "上下文 {tokens} 个词元",
   "status.model.slots": "同时处理 {slots} 个",
+  "status.model.aliases": "别名 {names}",
+  "status.model.users": "正在生成 {number} 个回答",
   "status.model.load": "加载",
   "status.model.unload": "卸载",
   "status.model.load.named": "加载 {name}",
