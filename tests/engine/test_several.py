@@ -13,9 +13,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from tests.engine.fakes import ALL, ONE, QUICK, TWO, children, fake_home, make, settings_of
-from tests.engine.waiting import until
+from tests.engine.waiting import gone, until
 
 from mecum.engine.base import Load
 from mecum.engine.machine import Machine
@@ -373,6 +374,16 @@ async def test_a_default_that_cannot_be_loaded(home: Path) -> None:
         assert await ask(engine, "a") == "a ", "others can be loaded"
     finally:
         await engine.aclose()
+
+
+async def test_stopping_while_models_are_on_their_way_out(home: Path) -> None:
+    async with running(home, ONE) as engine:
+        asking = [asyncio.create_task(ask(engine, name)) for name in "bca"]
+        await until(lambda: any(bay.phase == "going" for bay in engine._bays.values()))
+        pids = [child.pid for child in psutil.Process().children(recursive=True)]
+        await engine.aclose()
+        assert all(map(gone, pids)), "also what computes hashes"
+        await asyncio.gather(*asking, return_exceptions=True)
 
 
 async def test_stopping_in_the_middle_of_everything(home: Path) -> None:

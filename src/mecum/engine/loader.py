@@ -103,8 +103,8 @@ class Loader:
                 bay.fail(EngineDown(status.reason or "It crashed again and again."), status.retry_after or COOLDOWN)
             await bay.engine.aclose()
             bay.restarts += status.restarts
+            log.info("unloaded", extra={"model": bay.name})
         bay.engine, bay.phase, bay.memory = None, "out", 0
-        log.info("unloaded", extra={"model": bay.name})
 
 
 async def _up(bay: Bay) -> None:

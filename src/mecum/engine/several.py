@@ -81,13 +81,12 @@ class Several:
     async def aclose(self) -> None:
         """End all children, and wait until they are gone."""
         self._state = "stopped"
-        for task in self._tasks:
-            task.cancel()
         for bay in self._bays.values():
-            bay.disarm()
             bay.refuse(EngineDown("The engine was stopped."))
+            if bay.loading:
+                bay.loading.cancel()  # what is on its way out must not be: it would leave its process behind
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(bay.engine.aclose() for bay in self._bays.values() if bay.engine))
+        await asyncio.gather(*(self._loader.leave(bay) for bay in self._bays.values()))
 
     def status(self) -> Status:
         """Return the present state; as a whole the engine is as its default model is (`rulings.md` 22)."""
