@@ -17,7 +17,8 @@ _HEAD = """\
 <!-- Made by `python -m mecum.settings.document > docs/settings.md`; change src/mecum/settings/schema.py instead. -->
 
 Each setting has one value: the command line's flag, else the environment's, else the file's, else the default. Between the
-last two stands, for `engine.model` alone, what `mecum models default` chose ([models.md](models.md)).
+last two stands, for `engine.model` and `library.embedder`, what `mecum models default` and `mecum models embedder` chose
+([models.md](models.md)).
 `mecum config` shows the values in effect and where each came from; secrets are masked.
 
 - **File.** `--config FILE`, else `MECUM_CONFIG`, else `mecum.toml` in the data directory; never the working directory.
@@ -25,8 +26,9 @@ last two stands, for `engine.model` alone, what `mecum models default` chose ([m
 - **Environment.** `server.port` is `MECUM_SERVER_PORT`. Lists are comma separated; an empty value counts as not set.
 - **Data directory.** `--home DIR`, else `MECUM_HOME`, else the platform's own (on Linux `~/.local/share/mecum`).
 - An unknown name is refused, with the nearest known one; so is a wrong value, with what is allowed (exit code 3).
-- `engine.scripted`, `engine.base_url` and `engine.model` are three answers to one question. One that is given in a
-  stronger place sets the others aside; two in places of the same strength are refused.
+- `engine.scripted`, `engine.base_url` and `engine.model` are three answers to one question, and so are `library.embedder` and
+  `library.embedder_url`. One that is given in a stronger place sets the others aside; two in places of the same strength are
+  refused.
 
 Times are seconds, sizes are bytes unless the name says otherwise.
 

@@ -147,10 +147,14 @@ async def test_a_chat_model_is_taken_where_the_pooling_is_named(tmp_path: Path) 
 
 async def test_what_is_no_model_or_not_there_is_told(tmp_path: Path) -> None:
     (tmp_path / "no.gguf").write_bytes(b"GGUF and then nothing")
-    for name, reason in (("no.gguf", "no.gguf"), ("nowhere.gguf", "There is no model file")):
+    for name, reason in (
+        ("no.gguf", "no.gguf"),
+        ("nowhere.gguf", "in {} Set library.embedder".format(tmp_path / "models.")),
+    ):
         embedder = await started(settings(tmp_path / name), tmp_path)
         assert embedder.status().state == "failed"
         assert reason in (embedder.status().reason or "")
+        assert "engine.model" not in (embedder.status().reason or "")
 
 
 async def test_a_name_is_looked_for_among_the_models(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ class FileEmbedder(WorkerEmbedder):
             raise Unusable(f"The embedder {self._settings.embedder} cannot be read: {error.strerror or error}.") from None
 
     def _look(self) -> Found:
-        files = parts(locate(self._settings.embedder, self._home))
+        files = parts(self._located())
         header, *_ = [gguf.read(file) for file in files]
         pooling = self._pooling(header)
         dimension = header.number("embedding_length_out") or header.number("embedding_length")
@@ -80,6 +80,13 @@ class FileEmbedder(WorkerEmbedder):
             batch=max(1, min(BATCH, BATCH * SMALL // max(1, 2 * weights))),
             stuck=SLOWER * STUCK,
         )
+
+    def _located(self) -> Path:
+        try:
+            return locate(self._settings.embedder, self._home)
+        except EngineStartError as error:
+            known, _, _ = error.message.partition(" Set engine.model")  # which is not what names this one
+            raise Unusable(f"{known} Set library.embedder to one that `mecum models` lists, or to its file.") from None
 
     def _pooling(self, header: Header) -> Pooling:
         kind, pooling = kind_of(header), self._settings.embedder_pooling or pooling_of(header)
