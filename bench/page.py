@@ -2,7 +2,8 @@
 
 A fresh Chromium without a window loads the page from `mecum serve --demo`; bytes are those on the wire. The conversation is
 put into the browser's own storage, opened, scrolled from its end to its beginning, and answered in at the end: 600 pieces,
-one each 10 ms. Frames are counted by the page (`requestAnimationFrame`), tasks of the main thread by Chromium's own trace.
+one each 10 ms. Frames are counted by the page (`requestAnimationFrame`), tasks of the main thread by Chromium's own trace:
+how long each took and, which tells more where other programs take the machine, how long it computed.
 Needs Chromium and the tests' packages (`make test` sets them up). Without a GPU, drawing takes the same two cores.
 """
 
@@ -96,20 +97,18 @@ def traced(browser: Browser, page: Page, told: dict[str, Any]) -> Iterator[None]
         yield
         told["frames"] = page.evaluate("(cancelAnimationFrame(counting), frames.slice(1))")
         browser.stop_tracing()
-        told["tasks"] = _tasks(json.loads(file.read_text())["traceEvents"], page)
+        told["tasks"], told["cpu"] = _tasks(json.loads(file.read_text())["traceEvents"])
 
 
-def _tasks(events: list[dict[str, Any]], page: Page) -> list[float]:
-    """Return the tasks of the page's main thread."""
-    title = page.evaluate("location.href")
-    mains = {
-        (one["pid"], one["tid"])
-        for one in events
-        if one["name"] == "thread_name" and one["args"]["name"] == "CrRendererMain"
-    }
-    assert mains, f"no trace of {title}"
-    found = [one for one in events if one["name"] in ("RunTask", "ThreadControllerImpl::RunTask") and one.get("ph") == "X"]
-    return [one["dur"] / 1000 for one in found if (one["pid"], one["tid"]) in mains]
+def _tasks(events: list[dict[str, Any]]) -> tuple[list[float], list[float]]:
+    """Return the tasks of the page's main thread: how long each took, and how long it computed."""
+    names = [one for one in events if one["name"] == "thread_name"]
+    mains = {(one["pid"], one["tid"]) for one in names if one["args"]["name"] == "CrRendererMain"}
+    tasks = [
+        one for one in events if "RunTask" in one["name"] and one.get("ph") == "X" and (one["pid"], one["tid"]) in mains
+    ]
+    assert tasks, "the trace has no tasks"
+    return [one["dur"] / 1000 for one in tasks], [one.get("tdur", 0) / 1000 for one in tasks]
 
 
 def conversation(browser: Browser, url: str, messages: int) -> dict[str, dict[str, Any]]:
@@ -173,7 +172,7 @@ def _row(name: str, told: dict[str, Any]) -> list[object]:
     frames, tasks = told["frames"], told["tasks"]
     over = sum(frame > LONG for frame in frames)
     shares = [figure(percentile(frames, share)) for share in (0.5, 0.99)]
-    return [name, len(frames), *shares, figure(max(frames)), over, figure(max(tasks, default=float("nan")))]
+    return [name, len(frames), *shares, figure(max(frames)), over, figure(max(tasks)), figure(max(told["cpu"]))]
 
 
 if __name__ == "__main__":

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
+from tests.api.whole import Whole
+from tests.web.browsing import watched
 from tests.web.chatting import answered, ask, ended, last, text
 
 SAMPLE: Final = r"""# Title
@@ -84,19 +87,27 @@ DRAW: Final = """async ([text, step, sources]) => {
 SOURCES: Final = [{"index": 1, "title": "Ada", "path": "ada.md"}, {"index": 2, "title": "Bee", "path": "bee.md"}]
 
 
+@pytest.fixture(scope="module")
+def easel(browser: Browser, server: Whole) -> Iterator[Page]:
+    """A tab that only draws, which the tests share."""
+    with watched(browser, server.url) as page:
+        page.goto("/")
+        yield page
+
+
 def draw(page: Page, source: str, *, step: int = 0, sources: list[dict[str, Any]] | None = None) -> str:
     """Return the HTML of a text, drawn at once or in pieces of so many characters."""
     return str(page.evaluate(DRAW, [source, step, sources or []]))
 
 
-def test_piece_by_piece_it_is_drawn_as_at_once(page: Page) -> None:
-    whole = draw(page, SAMPLE, sources=SOURCES)
+def test_piece_by_piece_it_is_drawn_as_at_once(easel: Page) -> None:
+    whole = draw(easel, SAMPLE, sources=SOURCES)
     for step in (1, 3, 7, 50):
-        assert draw(page, SAMPLE, step=step, sources=SOURCES) == whole, step
+        assert draw(easel, SAMPLE, step=step, sources=SOURCES) == whole, step
 
 
-def test_what_it_is_drawn_as(page: Page) -> None:
-    html = draw(page, SAMPLE, sources=SOURCES)
+def test_what_it_is_drawn_as(easel: Page) -> None:
+    html = draw(easel, SAMPLE, sources=SOURCES)
     assert "<h3>Title</h3>" in html  # the page has its own first headings
     assert '<td align="right">2</td>' in html
     assert html.count("<math") == 4
@@ -118,8 +129,8 @@ def test_what_it_is_drawn_as(page: Page) -> None:
         ("[https://bank.example](https://thief.example)", "https://bank.example (https://thief.example)"),
     ],
 )
-def test_a_link_says_where_it_leads(page: Page, source: str, shown: str) -> None:
-    html = draw(page, source)
+def test_a_link_says_where_it_leads(easel: Page, source: str, shown: str) -> None:
+    html = draw(easel, source)
     assert re.sub(r"<[^>]+>", "", html).strip() == shown
     link = re.search(r"<a [^>]+>", html)
     assert link
@@ -131,8 +142,8 @@ def test_a_link_says_where_it_leads(page: Page, source: str, shown: str) -> None
 @pytest.mark.parametrize(
     "address", ["javascript:alert(1)", "/api/forget", "//a.example", "data:text/html,x", "file:///x", "#/c/x"]
 )
-def test_other_addresses_are_no_links(page: Page, address: str) -> None:
-    html = draw(page, f"[text]({address}) ![x]({address})")
+def test_other_addresses_are_no_links(easel: Page, address: str) -> None:
+    html = draw(easel, f"[text]({address}) ![x]({address})")
     assert "<a" not in html
     assert f"({address})" in html
 
@@ -161,7 +172,7 @@ def test_a_formula_that_cannot_be_read_stays_as_it_is(page: Page) -> None:
     expect(last(page).locator("math")).to_have_count(1)
 
 
-def test_hostile_maths_and_code_make_nothing_else(page: Page) -> None:
+def test_hostile_maths_and_code_make_nothing_else(easel: Page) -> None:
     """TeX that asks for links, images or styles; a language that is no name."""
     tex = [
         r"\href{javascript:alert(1)}{x}",
@@ -170,7 +181,7 @@ def test_hostile_maths_and_code_make_nothing_else(page: Page) -> None:
         r"\style{color:red}{y}",
     ]
     tex += [r"\def\x{\x\x}\x", r"\text{<img src=x>}", r"\toggle{a}{b}", r"\url{http://a.example}"]
-    html = draw(page, "\n\n".join(f"${one}$" for one in tex) + '\n\n```"><img src=x onerror=alert(1)>\ncode\n```')
+    html = draw(easel, "\n\n".join(f"${one}$" for one in tex) + '\n\n```"><img src=x onerror=alert(1)>\ncode\n```')
     names = set(re.findall(r"<([a-z][\w-]*)", html))
     assert not names & {"a", "img", "style", "script", "mglyph", "maction", "annotation-xml"}
     attributes = set(re.findall(r' ([\w-]+)="[^"]*"', html))
@@ -185,9 +196,9 @@ def test_every_script_has_its_direction(page: Page) -> None:
     expect(text(page)).to_have_css("direction", "ltr")
 
 
-def test_a_long_answer_is_drawn_block_by_block(page: Page) -> None:
+def test_a_long_answer_is_drawn_block_by_block(easel: Page) -> None:
     """What is finished is not touched again, or a long answer would get slower and slower."""
-    found = page.evaluate(
+    found = easel.evaluate(
         """async () => {
         const app = document.querySelector("script[src$='app.js']").src;
         const { Prose } = await import(new URL("chat/markdown/prose.js", app));

@@ -58,6 +58,7 @@ async function show(route) {
   const container = one("#view");
   container.replaceChildren();
   container.className = `view-${route.view}`;
+  one("#main").dataset.view = route.view;
   document.title = route.view === "chat" ? "mecum" : `${t(`view.${route.view}`)} · mecum`;
   markView(route.view);
   const undo = await view.mount(container, { ...shared, route });

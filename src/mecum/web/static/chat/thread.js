@@ -9,10 +9,12 @@ import { Turn } from "./turn.js";
 
 /** @typedef {import("./types.js").Message} Message */
 
-const NEAR = "1200px"; // beyond what is seen
+const FIRST = 60; // messages that are placed at once, from the end
+const MORE = 100; // that are placed before them in each frame
 const AT_ONCE = 12; // turns that are built before the first frame: those that one sees
 const BUDGET = 8; // milliseconds of a frame for building others
 const END = 60; // pixels from the end that count as at it
+const REPORTS = "oncontentvisibilityautostatechange" in HTMLElement.prototype; // an older browser builds them all
 const SHORT = 300; // characters of an answer that is read out as a whole
 
 export class Thread {
@@ -20,13 +22,14 @@ export class Thread {
   #turns = new Map();
   /** @type {Set<Turn>} */
   #waiting = new Set();
+  /** @type {Message[]} */
+  #older = []; // what is not placed yet
   /** @type {Message | null} */
   #growing = null;
   #lastId = "";
   #pinned = true; // whether the end stays in sight
   #frame = 0;
   #scroller = one("#main");
-  #observer = new IntersectionObserver((entries) => this.#near(entries), { root: this.#scroller, rootMargin: `${NEAR} 0px` });
   #undo;
 
   /** @param {import("./session.js").Session} session @param {import("../app.js").Context} context */
@@ -36,13 +39,13 @@ export class Thread {
     this.element = h("div", { class: "thread" });
     this.down = iconButton("down", t("chat.end"), () => this.toEnd(), { class: "icon-button to-end", hidden: true });
     this.#undo = [
+      listen(this.element, "contentvisibilityautostatechange", (event) => this.#near(event), { capture: true }),
       listen(this.#scroller, "scroll", () => this.#scrolled(), { passive: true }),
       follow((message) => this.#came(message)),
     ];
   }
 
   leave() {
-    this.#observer.disconnect();
     cancelAnimationFrame(this.#frame);
     for (const undo of this.#undo) undo();
   }
@@ -55,9 +58,12 @@ export class Thread {
     for (const [id, turn] of this.#turns) if (!ids.has(id)) this.#drop(id, turn);
     const fresh = branch.filter((message) => !this.#turns.has(message.id));
     let before = /** @type {Turn | undefined} */ (undefined);
-    for (const message of branch) before = this.#place(message, before);
+    const start = this.#turns.size ? 0 : Math.max(0, branch.length - FIRST);
+    this.#older = branch.slice(0, start);
+    for (const message of branch.slice(start)) before = this.#place(message, before);
     for (const message of branch.slice(-AT_ONCE)) this.#build(this.#turns.get(message.id));
     if (fresh.length) this.toEnd();
+    if (start) this.#draw();
   }
 
   /** Shows the end, and keeps it in sight. */
@@ -91,13 +97,13 @@ export class Thread {
     const place = before ? before.element.nextSibling : this.element.firstChild;
     if (turn.element !== place) this.element.insertBefore(turn.element, place);
     if (known) turn.draw(message);
-    else this.#turns.set(message.id, turn), this.#observer.observe(turn.element);
+    else this.#turns.set(message.id, turn);
+    if (!turn.built && !REPORTS) this.#waiting.add(turn);
     return turn;
   }
 
   /** @param {string} id @param {Turn} turn */
   #drop(id, turn) {
-    this.#observer.unobserve(turn.element);
     this.#turns.delete(id);
     this.#waiting.delete(turn);
     turn.element.remove();
@@ -107,19 +113,21 @@ export class Thread {
   #build(turn) {
     if (!turn || turn.built) return;
     this.#waiting.delete(turn);
-    this.#observer.unobserve(turn.element);
     turn.build();
   }
 
-  /** @param {IntersectionObserverEntry[]} entries */
-  #near(entries) {
-    for (const { isIntersecting, target } of entries) {
-      const turn = this.#turns.get(/** @type {HTMLElement} */ (target).dataset.id ?? "");
-      if (!turn || turn.built) continue;
-      if (isIntersecting) this.#waiting.add(turn);
-      else this.#waiting.delete(turn);
-    }
-    if (this.#waiting.size) this.#draw();
+  /** The browser says what it begins or ceases to draw. @param {ContentVisibilityAutoStateChangeEvent} event */
+  #near({ target, skipped }) {
+    const turn = this.#turns.get(/** @type {HTMLElement} */ (target).dataset.id ?? "");
+    if (!turn || turn.built) return;
+    if (skipped) this.#waiting.delete(turn);
+    else this.#waiting.add(turn), this.#draw();
+  }
+
+  /** Places some of the messages that come before those that are there. */
+  #placeOlder() {
+    let before = /** @type {Turn | undefined} */ (undefined);
+    for (const message of this.#older.splice(-MORE)) before = this.#place(message, before);
   }
 
   /** @param {Message} message */
@@ -140,13 +148,14 @@ export class Thread {
     this.#frame ||= requestAnimationFrame(() => {
       this.#frame = 0;
       if (this.#growing) this.#turns.get(this.#growing.id)?.draw(this.#growing);
+      if (this.#older.length) this.#placeOlder();
       const until = performance.now() + BUDGET;
       for (const turn of this.#waiting) {
         this.#build(turn);
         if (performance.now() > until) break;
       }
       this.#follow();
-      if (this.#waiting.size) this.#draw();
+      if (this.#waiting.size || this.#older.length) this.#draw();
     });
   }
 

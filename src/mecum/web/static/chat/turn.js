@@ -37,6 +37,7 @@ export class Turn {
   /** Draws the message as it is now. */
   build() {
     this.built = true;
+    this.element.classList.add("built");
     this.#drawn = this.#rest = "";
     const { role } = this.message;
     const name = h("h2", { class: "unseen" }, role === "user" ? t("chat.you") : this.#speaker());

@@ -9,8 +9,9 @@ interface Settings {
   USE_PROFILES?: { mathMl?: boolean };
   FORBID_ATTR?: string[];
   FORBID_TAGS?: string[];
-  ADD_ATTR?: string[];
   RETURN_DOM_FRAGMENT: true;
 }
-declare const DOMPurify: { sanitize(source: string | Node, settings: Settings): DocumentFragment };
-export default DOMPurify;
+declare global {
+  var DOMPurify: { sanitize(source: string | Node, settings: Settings): DocumentFragment };
+}
+export {};
