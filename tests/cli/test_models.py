@@ -56,11 +56,12 @@ def test_the_list_has_a_line_for_each(home: Path) -> None:
     put(home)
     done = models(home)
     assert done.returncode == 0
-    head, tiny, starter, default = done.stdout.splitlines()
+    head, tiny, starter, default, machine = done.stdout.splitlines()
     assert head.split() == ["name", "size", "quantisation", "context", "licence", "here", "from"]
     assert re.search(r"^   tiny +4\.6 kB +Q4_K_M +4,096 +mit +4 x 4,096 tokens.* hf:tiny/Tiny-GGUF:x \(2023-11-1\d\)$", tiny)
     assert starter.startswith("*  smollm2-135m-instruct")
     assert default == "Default: the starter model, for none was chosen (mecum models default NAME)"
+    assert re.fullmatch(r"This machine: \d+ cores?, [\d.]+ [MG]B of memory free now(, a GPU)?\.", machine)
     assert models(home, "list").stdout.splitlines()[0].split() == head.split()  # how wide it is depends on the estimate
 
 

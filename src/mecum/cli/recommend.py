@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mecum.cli.terminal import say
-from mecum.cli.words import many, size
+from mecum.cli.words import machine_line, size
 from mecum.engine.machine import Machine
 from mecum.models.catalogue import READING, Advice, Entry, entries
 from mecum.models.catalogue import recommend as choose
@@ -32,7 +32,7 @@ def recommend(flags: Mapping[str, Any], config: Path | None, *, as_json: bool) -
     if as_json:
         say(json.dumps(_json(found, advice, machine), indent=2, default=str))
         return
-    say(f"This machine: {many(machine.cores, 'core')}, {size(machine.memory)} of memory free now{', a GPU' * machine.gpu}.")
+    say(machine_line(machine))
     if advice is None:
         what = "The catalogue is empty" if not found else "No model of the catalogue fits the free memory"
         say(f"{what}, so there is nothing to recommend. {BY_HAND}")

@@ -22,7 +22,7 @@ from mecum.app.home import living
 from mecum.cli import loads
 from mecum.cli.embedders import LOCAL, show_embedder
 from mecum.cli.terminal import note, one_line, say
-from mecum.cli.words import day, size
+from mecum.cli.words import day, machine_line, size
 from mecum.engine.machine import Machine
 from mecum.engine.models import locate
 from mecum.errors import InvalidRequest, MecumError, SettingsError
@@ -69,6 +69,7 @@ def show_all(flags: Mapping[str, Any], config: Path | None, *, as_json: bool) ->
     for what_stands, fix in without_effect(loaded.settings, models):
         note(one_line(f"{what_stands} {fix}"))
     show_default(flags, config)
+    say(machine_line(machine))
     if loaded.settings.library.embedder_url or loaded.settings.library.embedder != LOCAL:
         show_embedder(flags, config)
     for state in states.values():

@@ -6,11 +6,14 @@ import re
 import time
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mecum.cli.terminal import one_line
 from mecum.errors import InvalidRequest
 from mecum.types import Json, pages
+
+if TYPE_CHECKING:  # every command imports this file
+    from mecum.engine.machine import Machine
 
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 _LENGTH = re.compile(r"([0-9]{1,6})([mhdw])", re.ASCII)
@@ -131,3 +134,9 @@ def library(counts: Json) -> str:
     if counts["without_vector"]:
         facts.append(f"{counts['without_vector']:,} without a vector")
     return ", ".join(facts)
+
+
+def machine_line(machine: Machine) -> str:
+    """Return what this machine has for models, in a sentence."""
+    gpu = ", a GPU" if machine.gpu else ""
+    return f"This machine: {many(machine.cores, 'core')}, {size(machine.memory)} of memory free now{gpu}."
