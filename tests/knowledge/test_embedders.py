@@ -60,7 +60,7 @@ async def test_the_old_index_answers_until_the_new_one_is_whole(tmp_path: Path) 
     new, old, stranger = Held("scripted-2", 32), Held("scripted-1"), Held("scripted-3")
     async with opened(tmp_path, new, others=lambda: [stranger, old]) as library:
         assert await found(library) == ("hybrid", ["fox.md", "whale.md"])
-        assert old.asked == ["red fox"]
+        assert old.asked[0] == "red fox"
         assert stranger.closed
         assert not old.closed
         counts = await library.counts(ANN)
@@ -73,7 +73,7 @@ async def test_the_old_index_answers_until_the_new_one_is_whole(tmp_path: Path) 
         assert old.closed
         mode, paths = await found(library)
         assert (mode, paths[-1]) == ("hybrid", "whale.md")
-        assert new.asked == ["red fox"]
+        assert new.asked[0] == "red fox"
 
 
 async def test_without_the_old_embedder_keywords_answer_until_the_new_index_is_whole(tmp_path: Path) -> None:

@@ -48,6 +48,14 @@ def test_same_position_in_another_document_is_no_neighbour() -> None:
     assert beside(found) == {1: (None, 2), 2: (1, None), 3: (None, None)}
 
 
+def test_short_passages_that_differ_in_a_number_both_stay() -> None:
+    """The number is what they tell: dropping one would lose it."""
+    readings = [
+        scored(number, f"meter reading of month {number} was {4000 + number}", document=f"{number}") for number in range(4)
+    ]
+    assert distinct(readings, 9) == readings
+
+
 def test_what_says_the_same_as_a_better_one_is_dropped() -> None:
     words = " ".join(f"w{number}" for number in range(30))
     ranked = [scored(1, words), scored(2, f"{words} more", document="copy"), scored(3, "other words"), scored(4, "third")]

@@ -57,11 +57,15 @@ async def test_questions_and_single_words_find_their_note_and_small_talk_finds_n
         ("Otto", "boiler"),
         ("boiler", "boiler"),
         ("Lisbon", "train"),
+        ("Write a letter that thanks Otto for repairing the boiler", "boiler"),  # tasks, but the notes are needed for them
+        ("Summarise what Anna has to know for the train to Lisbon", "train"),
+        ("Tell me how to care for basil", "basil"),
     ):
         found = await search.search(question, ALL)
         assert (question, found.mode, found.hits[0].path) == (question, "hybrid", path)
     for question in (
         *("Hello!", "thanks", "Thank you very much", "How are you?", "Tell me a joke", "Write me a poem about spring"),
+        *("Could you say this again?", "Bist du ein Mensch?", "Raconte une blague", "讲个笑话"),
         *(
             "What is the capital of Mongolia?",
             "How do I center a div in CSS?",

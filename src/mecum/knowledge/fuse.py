@@ -25,7 +25,8 @@ UNKNOWN: Final = (1.5, 3.0)  # deviations of a passage without a vector: without
 PRIOR_WEIGHT: Final = 30.0  # passages; as many count as what is usual of an embedder
 
 WHOLE: Final = 0.99  # coverage from which on a passage has all of the question's words: a name, looked for by itself …
-UNSEEN: Final = 0.5  # … is worth this share of what words alone say, however far its vector is
+UNSEEN: Final = 0.5  # … is worth this share of what words alone say, however far its vector is, …
+GREETING: Final = 2.0  # … unless it is small talk by so much: names come to 1.6, being short; "hi" and "ok" to 2.2
 
 # Logistic regressions over the sets in docs/retrieval.md: (deviations, distance, root of what words say, constant). What
 # words say is how far they cover the question times how much it says at all, in two languages the latter alone.
@@ -122,16 +123,16 @@ class Match:
     date: float = 0.0
 
 
-def relevance(dot: float | None, match: Match, *, spread: Spread | None) -> float:
-    """Return the chance, from 0 to 1, that a passage holds what was asked for."""
+def relevance(dot: float | None, match: Match, *, spread: Spread | None, talk: float = 0.0) -> float:
+    """Return the chance, from 0 to 1, that a passage holds what was asked for. `talk` says how far that is small talk."""
     clues = _LABEL * match.label + _DATE * match.date
     if spread is None or dot is None:
         return _logistic(_WORDS, 0.0, 0.0, match.coverage * match.sense, clues)
     distance = (dot - spread.mean) / spread.usual.deviation
     if match.foreign:
-        return _logistic(_FOREIGN, 0.0, distance, match.sense, clues)
-    both = _logistic(_SAME, spread.deviations(dot), distance, match.coverage * match.sense, clues)
-    if match.coverage < WHOLE:
+        return _logistic(_FOREIGN, 0.0, distance, match.sense, clues - talk)
+    both = _logistic(_SAME, spread.deviations(dot), distance, match.coverage * match.sense, clues - talk)
+    if match.coverage < WHOLE or talk > GREETING:
         return both
     return max(both, UNSEEN * _logistic(_WORDS, 0.0, 0.0, match.coverage * match.sense, clues))
 

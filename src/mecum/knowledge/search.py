@@ -56,6 +56,7 @@ class _Near:
 
     dots: Mapping[Key, float]
     spread: Spread
+    talk: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +197,7 @@ class Search:
         scores = self._matrix.scores(vector, also)
         dots |= {key: dot for key, dot in zip(also.tolist(), scores.tolist(), strict=True) if not np.isnan(dot)}
         passages, mean, deviation = self._matrix.moments(vector, where.owner)
-        return _Near(dots, Spread.of(mean, deviation, passages, asked.usual))
+        return _Near(dots, Spread.of(mean, deviation, passages, asked.usual), asked.talk)
 
     def _ranked(self, task: _Task, found: Sequence[Found], k: int) -> list[Scored]:
         """Return the best passages in order, each with its relevance: more than `k`, as some will be dropped."""
@@ -215,9 +216,10 @@ class Search:
             asks = {one.before: asking(by_key[one.before].passage.text) for one in seen.values() if one.before is not None}
             scores = second_look(seen, firsts, asks, meaning=task.question.meaning, trust=trust, alone=spread is None)
             best.sort(key=lambda key: -scores[key])
+        talk = task.near.talk if task.near else 0.0
         return [
-            Scored(by_key[key], relevance(dots.get(key), read.match(by_key[key]), spread=spread), read.words(by_key[key]))
-            for key in best[: 3 * k + 10]
+            Scored(one, relevance(dots.get(one.key), read.match(one), spread=spread, talk=talk), read.words(one))
+            for one in (by_key[key] for key in best[: 3 * k + 10])
         ]
 
 

@@ -12,6 +12,7 @@ from typing import Protocol
 from mecum.errors import EngineError
 from mecum.knowledge.fuse import Usual
 from mecum.knowledge.matrix import Floats
+from mecum.knowledge.talk import Talk
 from mecum.knowledge.usual import kept
 from mecum.store.base import Store
 
@@ -31,11 +32,12 @@ class Speaker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question's vector, whose it is, and what is usual of that embedder."""
+    """A question's vector, whose it is, and what is usual of that embedder; how far the question is small talk (`talk`)."""
 
     identity: str
     vector: Floats
     usual: Usual
+    talk: float = 0.0
 
 
 class Speakers:
@@ -46,6 +48,7 @@ class Speakers:
         self._current = current
         self.former: Speaker | None = None
         self._usual: dict[str, Usual] = {}
+        self._talk: dict[str, Talk] = {}
 
     async def vector(self, query: str, index: str | None) -> Asked | None:
         """Return a question's vector for the index of that identity (None: nobody's yet); None where nobody makes it."""
@@ -56,9 +59,13 @@ class Speakers:
         identity = speaker.identity
         try:
             vector = await speaker.embed_query(query)
+            if identity not in self._talk:
+                self._talk[identity] = await Talk.of(speaker.embed_query)
         except EngineError:
             return None
         if identity not in self._usual and (found := await kept(identity, len(vector), self._store)):
             self._usual[identity] = found
         usual = self._usual.get(identity)
-        return Asked(identity, vector, usual) if usual else None  # without it nobody knows how near is near
+        if usual is None:
+            return None  # nobody knows how near is near
+        return Asked(identity, vector, usual, self._talk[identity].strength(vector, usual.deviation))
