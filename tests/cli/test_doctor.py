@@ -119,6 +119,14 @@ async def test_a_table_of_no_model_that_is_here_is_told(tmp_path):
     assert (await find(tmp_path, "settings", engine_scripted=True)).level == "ok"
 
 
+async def test_a_chat_template_that_cannot_be_read_is_told(tmp_path):
+    (tmp_path / "mecum.toml").write_text("[models.smollm2-135m-instruct]\nchat_template = 'none.jinja'\n")
+    finding = await find(tmp_path, "settings")
+    assert finding.level == "fail"
+    assert finding.found.startswith(f"The chat template {tmp_path / 'none.jinja'} of smollm2-135m-instruct cannot be read")
+    assert finding.fix == 'Name another file: models."smollm2-135m-instruct".chat_template.'
+
+
 async def test_a_key_in_a_file_that_others_can_read_is_told(tmp_path):
     file = tmp_path / "mecum.toml"
     file.write_text("[engine]\napi_key = 'x'\nscripted = true\n")

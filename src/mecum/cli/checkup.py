@@ -20,10 +20,12 @@ from mecum import __version__
 from mecum.app import exposure
 from mecum.app.home import Running
 from mecum.app.listen import listening
+from mecum.engine.own import template_of
 from mecum.errors import MecumError
 from mecum.models.shelf import Shelf
 from mecum.models.tables import without_effect
 from mecum.settings.load import Loaded
+from mecum.settings.names import model_setting
 from mecum.settings.reach import this_machine_only
 from mecum.settings.schema import ServerSettings, Settings
 from mecum.types import Json
@@ -70,6 +72,11 @@ def settings(loaded: Loaded) -> Iterator[Finding]:
     if loaded.settings.models:
         for what, fix in without_effect(loaded.settings, Shelf(loaded.settings.home).installed()):
             yield Finding("settings", "warn", what, fix)
+    for name, own in loaded.settings.models.items():
+        try:
+            template_of(own, name)
+        except MecumError as error:
+            yield failed("settings", error, f"Name another file: {model_setting(name, 'chat_template')}.")
 
 
 def home(path: Path) -> Iterator[Finding]:
