@@ -14,7 +14,7 @@ export default {
   "shell.dismiss": "知道了",
   "shell.retry": "重试",
   "shell.offline": "服务器没有响应。",
-  "shell.failed": "操作失败:{reason}",
+  "shell.failed": "操作失败：{reason}",
   "view.chat": "聊天",
   "view.library": "资料库",
   "view.roles": "角色",
