@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from mecum.engine.embedder.scripted import ScriptedEmbedder
+from mecum.errors import EngineDown
 from mecum.knowledge.fuse import Match, Spread, Usual, relevance
+from mecum.knowledge.speakers import Speakers
 from mecum.knowledge.talk import USUAL, Talk, examples
 from mecum.knowledge.usual import pairs
+from mecum.store.sqlite import Sqlite
 
 AXES = np.eye(6, dtype=np.float32)
 
@@ -43,3 +49,34 @@ async def test_the_examples_are_embedded_once_each() -> None:
     assert len(asked) == len(set(asked)) == len(examples()) + len(pairs())
     assert talk.strength(await embedder.embed_query(examples()[0]), 0.01) > 0
     assert talk.strength(await embedder.embed_query(pairs()[0].question), 0.01) == 0
+
+
+class Choking(ScriptedEmbedder):
+    """Embeds a few texts, then none until it is told to go on."""
+
+    def __init__(self) -> None:
+        super().__init__(dimension=512)
+        self.left = 5
+
+    async def embed_query(self, text: str) -> np.ndarray:
+        self.left -= 1
+        if self.left < 0:
+            raise EngineDown("too many requests")
+        return await super().embed_query(text)
+
+
+async def test_examples_that_cannot_be_embedded_leave_the_question_its_vector(tmp_path: Path) -> None:
+    store, embedder = Sqlite(tmp_path), Choking()
+    await store.start()
+    await embedder.start()
+    speakers = Speakers(store, embedder)
+    asked = await speakers.vector(examples()[0], None)
+    assert asked
+    assert asked.talk == 0.0
+    embedder.left = 1000
+    asked, again = await asyncio.gather(speakers.vector(examples()[0], None), speakers.vector("fox", None))
+    assert asked
+    assert asked.talk > 0
+    assert again
+    assert embedder.left == 1000 - 2 - len(examples()) - len(pairs())  # made once, for both
+    await store.aclose()

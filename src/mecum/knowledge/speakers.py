@@ -6,6 +6,7 @@ the embedder of the old one, if it is here; a question's vector is never compare
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -49,6 +50,7 @@ class Speakers:
         self.former: Speaker | None = None
         self._usual: dict[str, Usual] = {}
         self._talk: dict[str, Talk] = {}
+        self._making = asyncio.Lock()
 
     async def vector(self, query: str, index: str | None) -> Asked | None:
         """Return a question's vector for the index of that identity (None: nobody's yet); None where nobody makes it."""
@@ -59,8 +61,6 @@ class Speakers:
         identity = speaker.identity
         try:
             vector = await speaker.embed_query(query)
-            if identity not in self._talk:
-                self._talk[identity] = await Talk.of(speaker.embed_query)
         except EngineError:
             return None
         if identity not in self._usual and (found := await kept(identity, len(vector), self._store)):
@@ -68,4 +68,16 @@ class Speakers:
         usual = self._usual.get(identity)
         if usual is None:
             return None  # nobody knows how near is near
-        return Asked(identity, vector, usual, self._talk[identity].strength(vector, usual.deviation))
+        talk = await self._examples(speaker)
+        return Asked(identity, vector, usual, talk.strength(vector, usual.deviation) if talk else 0.0)
+
+    async def _examples(self, speaker: Speaker) -> Talk | None:
+        """Return an embedder's examples of small talk, made once; None where that failed, and is tried again next time."""
+        identity = speaker.identity
+        async with self._making:
+            if identity not in self._talk:
+                try:
+                    self._talk[identity] = await Talk.of(speaker.embed_query)
+                except EngineError:
+                    return None  # the question itself was embedded: it is answered all the same
+            return self._talk[identity]

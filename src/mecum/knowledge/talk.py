@@ -23,6 +23,7 @@ from mecum.engine.embedder.base import Vectors
 from mecum.knowledge.usual import pairs
 
 NEAREST: Final = 3  # examples of either kind whose mean counts
+AT_ONCE: Final = 8  # examples that are embedded at once: an embedder may be a server
 USUAL: Final = 1.8  # deviations that a question to documents may lie nearer to small talk
 
 
@@ -48,8 +49,10 @@ class Talk:
             EngineError: the embedder fails.
         """
         texts = (*examples(), *(pair.question for pair in pairs()))
-        rows = np.stack(await asyncio.gather(*map(embed, texts)))
-        return cls(rows[: len(examples())], rows[len(examples()) :])
+        rows: list[Vectors] = []
+        for start in range(0, len(texts), AT_ONCE):
+            rows += await asyncio.gather(*map(embed, texts[start : start + AT_ONCE]))
+        return cls(np.stack(rows[: len(examples())]), np.stack(rows[len(examples()) :]))
 
     def strength(self, question: Vectors, deviation: float) -> float:
         """Return by how many of the embedder's usual deviations a question is nearer to small talk than others are, or 0."""
