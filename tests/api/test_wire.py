@@ -8,8 +8,9 @@ import pytest
 from tests.api.server import Running
 from tests.clients.wire import CHAT_ROUTES, has_both_shapes, post
 
+from mecum.api.metadata import Metadata
 from mecum.api.parse import OPENAI, parse_chat, to_request
-from mecum.api.wire import ChatBody, Metadata
+from mecum.api.wire import ChatBody
 from mecum.errors import InvalidRequest
 from mecum.types import Json
 

@@ -20,8 +20,8 @@ from pydantic_core import PydanticCustomError
 from starlette.requests import Request
 
 from mecum.api.faults import invalid
+from mecum.api.fields import Flag, Many, Number
 from mecum.api.parse import read_json
-from mecum.api.wire import Flag, Many, Number
 from mecum.errors import InvalidRequest
 from mecum.settings.schema import ServerSettings
 from mecum.types import Json

@@ -12,9 +12,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mecum.api.asked import checked
 from mecum.api.bodies import ref
+from mecum.api.fields import Many, Number
 from mecum.api.labels import label
 from mecum.api.personas import enveloped
-from mecum.api.wire import Many, Number
 from mecum.errors import InvalidRequest
 from mecum.keys.limits import MOST
 from mecum.keys.ring import DEFAULT_SCOPES

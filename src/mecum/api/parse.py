@@ -16,8 +16,9 @@ from pydantic import ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from mecum.api.faults import invalid
+from mecum.api.metadata import Metadata
 from mecum.api.together import check_together, depth
-from mecum.api.wire import ChatBody, MessageBody, Metadata
+from mecum.api.wire import ChatBody, MessageBody
 from mecum.chat.request import ChatRequest
 from mecum.errors import BodyTooLarge, BodyTooSlow, InvalidRequest, UnsupportedMediaType
 from mecum.types import Json, Message, Sampling

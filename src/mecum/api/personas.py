@@ -11,7 +11,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from mecum.api.wire import Flag, Many, Number
+from mecum.api.fields import Flag, Many, Number
 from mecum.errors import InvalidRequest
 from mecum.store.values import NewRole, StoredRole
 from mecum.types import Json

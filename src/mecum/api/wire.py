@@ -8,124 +8,45 @@ A list ends at its first fault and an object's size is checked first: a body of 
 
 from __future__ import annotations
 
-import re
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    StrictBool,
-    StrictFloat,
-    StrictInt,
-    StrictStr,
-    WithJsonSchema,
-)
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, WithJsonSchema
+
+from mecum.api.fields import MAX_ENTRIES, WHOLE, Body, Flag, Many, Name, Number, few, one_or_many, words
+from mecum.api.metadata import Metadata
 
 MAX_MESSAGES = 4096
 MAX_PARTS = 4096
 MAX_STOPS = 16
 MAX_TOOLS = 128
-MAX_BIASES = 1024
-MAX_COLLECTIONS = 64
-MAX_NAME = 128
 MAX_KWARGS = 16
 
-_NUMBER = re.compile(r"[0-9]{1,15}(\.[0-9]{0,15})?|\.[0-9]{1,15}")
-_FLAG: dict[str, Any] = {
-    "anyOf": [{"type": "boolean"}, {"enum": ["true", "false", "1", "0", 1, 0]}],
-    "x-allowed": "true or false",
-}
 
-
-def _boolean(value: object) -> object:
-    """Return what a client means that can send strings only, or numbers."""
-    meanings = {"true": True, "1": True, "false": False, "0": False}
-    if isinstance(value, str):
-        return meanings.get(value.strip().lower(), value)
-    if isinstance(value, int | float) and not isinstance(value, bool) and value in (0, 1):
-        return bool(value)
-    return value
-
-
-def _whole(value: object) -> object:
-    """Return 5 for 5.0: to JSON they are one number, and some clients know only one kind. Beyond 2**53 it is a guess."""
-    return int(value) if isinstance(value, float) and abs(value) <= 2**53 and value.is_integer() else value
-
-
-def _number(value: object) -> object:
-    """Return the number that a text is, where a client can send strings only."""
-    if not isinstance(value, str) or not _NUMBER.fullmatch(value.strip()):
-        return value
-    return float(value)
-
-
-def _names(value: object) -> object:
-    """Return the names of a list that came as one text, `"a, b"`."""
-    return [name for part in value.split(",") if (name := part.strip())] if isinstance(value, str) else value
-
-
-_WHOLE = BeforeValidator(_whole)  # stands last, or pydantic leaves the range out of the JSON schema
-
-
-def _one_or_many(value: object) -> object:
-    return [value] if isinstance(value, str) else value
-
-
-def _few(value: object) -> object:
-    if isinstance(value, dict) and len(value) > MAX_BIASES:
-        raise PydanticCustomError("too_long", "too many entries")
-    return value
-
-
-def _words(allowed: str) -> dict[str, Any]:
-    return {"x-allowed": allowed}
-
-
-T = TypeVar("T")
-Many = Annotated[list[T], Field(fail_fast=True)]
-Name = Annotated[
-    str,
-    Field(
-        pattern=r"^[A-Za-z0-9_.-]{1,64}$",
-        json_schema_extra=_words("a name of 1 to 64 letters, digits, '_', '.' or '-'"),
-    ),
-]
-Flag = Annotated[bool, BeforeValidator(_boolean), Field(strict=True), WithJsonSchema(_FLAG)]
-Number = Annotated[float, Field(strict=True)]
-
-
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class TextPart(_Body):
+class TextPart(Body):
     """A piece of text."""
 
     type: Literal["text"]
     text: str
 
 
-class ImageUrl(_Body):
+class ImageUrl(Body):
     """An image, inside the request: no address is ever fetched."""
 
     url: str = Field(
         pattern=r"^data:image/[a-z0-9.+-]+;base64,",
-        json_schema_extra=_words("the image itself, as data:image/png;base64,…"),
+        json_schema_extra=words("the image itself, as data:image/png;base64,…"),
     )
     detail: Literal["auto", "low", "high"] | None = None
 
 
-class ImagePart(_Body):
+class ImagePart(Body):
     """An image for a model that sees."""
 
     type: Literal["image_url"]
     image_url: ImageUrl
 
 
-class RefusalPart(_Body):
+class RefusalPart(Body):
     """What an assistant refused to say, from an earlier answer."""
 
     type: Literal["refusal"]
@@ -135,14 +56,14 @@ class RefusalPart(_Body):
 Part = Annotated[TextPart | ImagePart | RefusalPart, Field(discriminator="type")]
 
 
-class FunctionCall(_Body):
+class FunctionCall(Body):
     """Which function was called, with what arguments (JSON, as a string)."""
 
     name: Name
     arguments: str = ""
 
 
-class ToolCall(_Body):
+class ToolCall(Body):
     """A call that an assistant made."""
 
     id: str = Field(min_length=1, max_length=256)
@@ -150,14 +71,14 @@ class ToolCall(_Body):
     function: FunctionCall
 
 
-class MessageBody(_Body):
+class MessageBody(Body):
     """One turn."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: (
         str
         | Annotated[
-            Many[Part], Field(max_length=MAX_PARTS, json_schema_extra=_words(f"a list of at most {MAX_PARTS} content parts"))
+            Many[Part], Field(max_length=MAX_PARTS, json_schema_extra=words(f"a list of at most {MAX_PARTS} content parts"))
         ]
         | None
     ) = None
@@ -168,7 +89,7 @@ class MessageBody(_Body):
     reasoning: str | None = Field(None, description="another name for reasoning_content")
 
 
-class FunctionDefinition(_Body):
+class FunctionDefinition(Body):
     """A function that the model may call; `parameters` is a JSON schema."""
 
     name: Name
@@ -177,29 +98,29 @@ class FunctionDefinition(_Body):
     strict: Flag | None = None
 
 
-class Tool(_Body):
+class Tool(Body):
     """A tool; functions are the only kind."""
 
     type: Literal["function"]
     function: FunctionDefinition
 
 
-class NamedFunction(_Body):
+class NamedFunction(Body):
     """The name of a function."""
 
     name: Name
 
 
-class NamedTool(_Body):
+class NamedTool(Body):
     """The tool that the model must call."""
 
-    model_config = ConfigDict(json_schema_extra=_words("an object that names a function"))
+    model_config = ConfigDict(json_schema_extra=words("an object that names a function"))
 
     type: Literal["function"]
     function: NamedFunction
 
 
-class JsonSchema(_Body):
+class JsonSchema(Body):
     """The schema that an answer must fit."""
 
     name: str = Field("answer", max_length=64)
@@ -208,13 +129,13 @@ class JsonSchema(_Body):
     strict: Flag | None = None
 
 
-class PlainFormat(_Body):
+class PlainFormat(Body):
     """Text as it comes, or any JSON object."""
 
     type: Literal["text", "json_object"]
 
 
-class SchemaFormat(_Body):
+class SchemaFormat(Body):
     """JSON that fits a schema."""
 
     type: Literal["json_schema"]
@@ -223,20 +144,20 @@ class SchemaFormat(_Body):
 
 _Stop = Annotated[str, Field(min_length=1, max_length=1024)]
 _FewStops = Annotated[Many[_Stop], Field(max_length=MAX_STOPS)]
-_Stops = Annotated[_FewStops, BeforeValidator(_one_or_many, json_schema_input_type=_Stop | _FewStops)]
+_Stops = Annotated[_FewStops, BeforeValidator(one_or_many, json_schema_input_type=_Stop | _FewStops)]
 _Biases = Annotated[
     dict[Annotated[str, Field(pattern=r"^[0-9]{1,9}$")], Annotated[Number, Field(ge=-100, le=100)]],
-    BeforeValidator(_few),
+    BeforeValidator(few),
     Field(
-        json_schema_extra=_words(
-            f"an object of at most {MAX_BIASES} entries, from a token's id to a number from -100 to 100"
+        json_schema_extra=words(
+            f"an object of at most {MAX_ENTRIES} entries, from a token's id to a number from -100 to 100"
         )
     ),
 ]
 
 
-_Tools = Annotated[Many[Tool], Field(max_length=MAX_TOOLS, json_schema_extra=_words(f"a list of at most {MAX_TOOLS} tools"))]
-_Modalities = Annotated[Many[Literal["text"]], Field(max_length=1, json_schema_extra=_words('the list ["text"]'))]
+_Tools = Annotated[Many[Tool], Field(max_length=MAX_TOOLS, json_schema_extra=words(f"a list of at most {MAX_TOOLS} tools"))]
+_Modalities = Annotated[Many[Literal["text"]], Field(max_length=1, json_schema_extra=words('the list ["text"]'))]
 
 
 _WORD = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
@@ -250,73 +171,25 @@ _KWARGS: dict[str, Any] = {
 _Kwargs = Annotated[
     dict[Annotated[str, Field(pattern=_WORD)], StrictBool | StrictInt | StrictFloat | StrictStr],
     Field(max_length=MAX_KWARGS),
-    BeforeValidator(_few),
+    BeforeValidator(few),
     WithJsonSchema(_KWARGS),
 ]
 
 
-class StreamOptions(_Body):
+class StreamOptions(Body):
     """What a stream shall carry besides text."""
 
     include_usage: Flag | None = None
 
 
-_Collection = Annotated[str, Field(min_length=1, max_length=MAX_NAME)]
-_COLLECTIONS: dict[str, Any] = {
-    "anyOf": [
-        {"type": "array", "maxItems": MAX_COLLECTIONS, "items": {"type": "string", "minLength": 1, "maxLength": MAX_NAME}},
-        {"type": "string", "maxLength": MAX_NAME},
-    ],
-    "x-allowed": f"a list of at most {MAX_COLLECTIONS} names, each of 1 to {MAX_NAME} characters, or a string with commas",
-}
-_Collections = Annotated[
-    Many[_Collection], Field(max_length=MAX_COLLECTIONS), BeforeValidator(_names), WithJsonSchema(_COLLECTIONS)
-]
-
-
-_TOP_K: dict[str, Any] = {
-    "anyOf": [
-        {"type": "integer", "minimum": 1, "maximum": 50},
-        {"type": "string", "pattern": "^([1-9]|[1-4][0-9]|50)$"},
-    ],
-    "x-allowed": "a whole number from 1 to 50",
-}
-_MIN_SCORE: dict[str, Any] = {
-    "anyOf": [
-        {"type": "number", "minimum": 0, "maximum": 1},
-        {"type": "string", "pattern": r"^(0(\.[0-9]{1,15})?|1(\.0{1,15})?)$"},
-    ],
-    "x-allowed": "a number from 0 to 1",
-}
-_TEXT = BeforeValidator(_number)  # stands behind _WHOLE, so that it comes before
-_TopK = Annotated[int, Field(strict=True, ge=1, le=50), _WHOLE, _TEXT, WithJsonSchema(_TOP_K)]
-_MinScore = Annotated[Number, Field(ge=0, le=1), _TEXT, WithJsonSchema(_MIN_SCORE)]
-
-
-class Metadata(_Body):
-    """The Local Chat API's own parameters. Booleans, numbers and lists may come as strings, booleans as 0 and 1 too."""
-
-    enable_l0_retrieval: Flag | None = Field(None, description="whether to answer from the user's own documents")
-    role_id: str | None = Field(None, max_length=128, description="id of the role to speak as; empty means none")
-    truncation: Literal["auto", "off"] | None = Field(
-        None, description="auto: drop the oldest turns of a chat that is too long"
-    )
-    collections: _Collections | None = Field(
-        None, description='collections to answer from, within what the role allows; also as "a, b"; empty means all'
-    )
-    top_k: _TopK | None = Field(None, description="most passages that the answer may rest on")
-    min_score: _MinScore | None = Field(None, description="least relevance of a passage, in place of the calibrated floor")
-    debug: Flag | None = Field(None, description="whether to tell scores, budget and the final prompt")
-
-
-class ChatBody(_Body):
+class ChatBody(Body):
     """A request for a chat completion."""
 
     messages: Many[MessageBody] = Field(
         min_length=1,
         max_length=MAX_MESSAGES,
         description="the conversation, oldest first",
-        json_schema_extra=_words(f"a list of 1 to {MAX_MESSAGES} messages"),
+        json_schema_extra=words(f"a list of 1 to {MAX_MESSAGES} messages"),
     )
     metadata: Metadata | None = Field(None, description="parameters of the Local Chat API")
     model: str | None = Field(None, max_length=256, description="model to answer with; the default is the configured one")
@@ -324,25 +197,25 @@ class ChatBody(_Body):
     stream_options: StreamOptions | None = None
     temperature: Annotated[Number, Field(ge=0, le=2)] | None = Field(None, description="randomness")
     top_p: Annotated[Number, Field(gt=0, le=1)] | None = None
-    top_k: Annotated[int, Field(strict=True, ge=0, le=100_000), _WHOLE] | None = None
+    top_k: Annotated[int, Field(strict=True, ge=0, le=100_000), WHOLE] | None = None
     min_p: Annotated[Number, Field(ge=0, le=1)] | None = None
     repeat_penalty: Annotated[Number, Field(gt=0, le=2)] | None = Field(None, description="llama.cpp's; 1 is none")
-    max_tokens: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), _WHOLE] | None = Field(
+    max_tokens: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), WHOLE] | None = Field(
         None, description="most tokens to generate"
     )
-    max_completion_tokens: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), _WHOLE] | None = Field(
+    max_completion_tokens: Annotated[int, Field(strict=True, ge=1, le=2**31 - 1), WHOLE] | None = Field(
         None, description="the newer name of max_tokens; it wins"
     )
     stop: _Stops | None = Field(None, description="texts that end the answer; they are not part of it")
-    seed: Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1), _WHOLE] | None = None
-    n: Annotated[int, Field(strict=True, ge=1, le=128), _WHOLE] | None = Field(
+    seed: Annotated[int, Field(strict=True, ge=-(2**63), le=2**63 - 1), WHOLE] | None = None
+    n: Annotated[int, Field(strict=True, ge=1, le=128), WHOLE] | None = Field(
         None, description="answers to give, at most the engine's slots"
     )
     presence_penalty: Annotated[Number, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[Number, Field(ge=-2, le=2)] | None = None
     logit_bias: _Biases | None = Field(None, description="what is added to the logits of tokens")
     logprobs: Flag | None = None
-    top_logprobs: Annotated[int, Field(strict=True, ge=0, le=20), _WHOLE] | None = Field(None, description="needs logprobs")
+    top_logprobs: Annotated[int, Field(strict=True, ge=0, le=20), WHOLE] | None = Field(None, description="needs logprobs")
     tools: _Tools | None = None
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = Field(
         None, description="needs tools, save none and auto"
