@@ -215,6 +215,22 @@ def test_search_shows_passages_with_scores_and_opens_them(view: Page, server: Wh
     expect(view.get_by_label("Search your documents")).to_be_focused()
 
 
+def test_who_comes_back_finds_the_search_again(view: Page, server: Whole) -> None:
+    add(server, {"path": "diary.md", "text": DIARY, "collection": "garden"}, {"path": "b.txt", "text": "A cherry pie."})
+    view.get_by_label("Collection", exact=True).select_option("garden")
+    view.get_by_role("searchbox", name="Search your documents").fill("cherry tree")
+    view.keyboard.press("Enter")
+    view.locator(".hit-title").first.click()
+    view.get_by_role("link", name="Open the document").click()
+    expect(view.locator("#document .cited")).to_be_visible()
+    view.go_back()
+    expect(view.locator(".hits > li")).to_have_count(1)
+    expect(view.get_by_label("Collection", exact=True)).to_have_value("garden")
+    view.goto("/#/status")
+    view.get_by_role("link", name="Library").click()
+    expect(view.locator(".documents > li")).to_have_count(2)  # one who goes there finds all
+
+
 def test_search_says_when_nothing_answers_and_shows_what_is_near(view: Page, server: Whole) -> None:
     add(server, {"path": "diary.md", "text": DIARY})
     view.get_by_label("Search your documents").fill("zebra quantum")

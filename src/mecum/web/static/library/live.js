@@ -41,7 +41,10 @@ async function run(mine) {
     } catch (error) {
       if (mine.signal.aborted) return;
       tell({ type: "lost", error });
-      if (error instanceof Failure && [401, 403].includes(error.status)) return; // another key begins anew
+      if (error instanceof Failure && [401, 403].includes(error.status)) {
+        if (running === mine) running = null; // whoever listens next, perhaps with another key, begins anew
+        return;
+      }
     }
     await new Promise((resolve) => window.setTimeout(resolve, wait * 1000));
   }

@@ -49,6 +49,13 @@ export class Search {
     return this.input.value.trim();
   }
 
+  /** @param {string} query @param {string} mode */
+  restore(query, mode) {
+    this.input.value = query;
+    this.mode.value = mode;
+    this.again();
+  }
+
   /** Searches anew, if there is something to search for. */
   again() {
     return this.query ? this.#search({}) : this.stop();

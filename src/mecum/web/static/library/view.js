@@ -21,12 +21,15 @@ export function mount(container, context) {
   const { t } = context;
   const summary = h("div", { id: "library", class: "library-summary" });
   const added = h("section", { class: "added", "aria-label": t("library.added"), hidden: true });
-  const filters = new Filters(() => (list.load(), search.results.hidden || search.again()));
+  const filters = new Filters(() => (remember(), list.load(), search.results.hidden || search.again()));
   const list = new DocumentList(filters);
   const search = new Search(context, filters, (searching) => {
     list.element.hidden = searching;
     filters.searching(searching);
+    remember();
   });
+  /** Whoever comes back by the browser's button finds what was looked for. */
+  const remember = () => history.replaceState({ library: { filter: filters.value, query: search.results.hidden ? "" : search.query, mode: search.mode.value } }, "");
   const box = addBox(container, []);
   const find = h("div", { class: "find" }, search.form, filters.element);
   replace(container, h("div", { class: "page library" }, h("h1", {}, t("view.library")), summary, box.element, added, find, search.results, list.element));
@@ -52,6 +55,9 @@ export function mount(container, context) {
   });
   const hide = showAdded(added);
   void refresh();
+  const { filter, query, mode } = history.state?.library ?? {};
+  if (filter) Object.assign(filters.value, filter);
+  if (query) search.restore(query, mode);
   void list.load();
   return () => {
     for (const undo of [unfollow, hide, box.clear, () => list.leave(), () => window.clearTimeout(timer)]) undo();

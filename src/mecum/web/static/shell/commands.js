@@ -13,6 +13,8 @@ export function commands({ navigate, newChat }) {
   return [
     { label: t("chat.new"), icon: "plus", run: () => newChat() },
     ...LISTED.map((view) => ({ label: t(`view.${view}`), icon: view, group: t("shell.views"), run: () => navigate(`#/${view}`) })),
+    { label: t("roles.new"), icon: "plus", group: t("view.roles"), run: () => navigate("#/roles/new") },
+    { label: t("roles.compare"), icon: "branch", group: t("view.roles"), run: () => navigate("#/roles/compare") },
     ...THEMES.map((name) => ({ label: t(`theme.${name}`), icon: "moon", group: t("theme.label"), run: () => chooseTheme(name) })),
     ...languages.map((name) => ({ label: LANGUAGES[name], words: name, group: t("language.label"), run: () => void chooseLanguage(name) })),
   ];
