@@ -25,8 +25,10 @@ from bench.retrieval_floor import report
 from bench.retrieval_sets import ALL, Query, Set, across, as_cut, folders, load
 from bench.retrieval_vectors import Vectors
 from bench.retrieval_ways import WAYS, Metric, Ranked, evidence, ndcg, places, recall, ways
-from mecum.engine.embedder.local import LocalEmbedder
+from mecum.app.embedders import embedder_of
+from mecum.engine.embedder.base import Embedder
 from mecum.knowledge.search import Mode, Search
+from mecum.settings.schema import LibrarySettings, Settings
 
 CONTEXTS = (250, 500, 1000)  # words
 HALF = 0.5
@@ -43,7 +45,7 @@ async def main() -> None:
     print(f"{machine()}\n", flush=True)
     async with AsyncExitStack() as opened:
         home = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="mecum-bench-")))
-        vectors = Vectors(options.cache, await opened.enter_async_context(_embedder(options.cache)))
+        vectors = Vectors(options.cache, await opened.enter_async_context(_embedder(options.cache, options.embedder)))
 
         async def loading(folder: Path, name: str, share: float = 1.0) -> Set:
             one = await load(folder, home / name, vectors, share=share, sample=options.sample)
@@ -75,12 +77,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--sample", type=int, default=None, help="questions of each set; all, if it is not given")
     parser.add_argument("--only", default="ranking,chats,half,floor")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "mecum-bench-retrieval")
+    parser.add_argument("--embedder", default="local", help="as library.embedder: another model's file or folder")
     return parser.parse_args()
 
 
 @asynccontextmanager
-async def _embedder(cache: Path) -> AsyncIterator[LocalEmbedder]:
-    embedder = LocalEmbedder(cache)
+async def _embedder(cache: Path, name: str) -> AsyncIterator[Embedder]:
+    embedder = embedder_of(Settings(home=cache, library=LibrarySettings(embedder=name)))
     await embedder.start()
     if not embedder.status().ready:
         raise SystemExit(embedder.status().reason)

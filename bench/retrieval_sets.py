@@ -116,6 +116,8 @@ async def _set(
     await store.start()
     await store.keywords.rebuild(VERSION, lambda text: text)
     await store.vectors.use(vectors.identity, vectors.dimension)
+    usual = await vectors.usual()
+    await store.vectors.keep_usual(vectors.identity, usual.mean, usual.deviation)
     embedded: list[NewPassage] = []
     for number, (path, passages) in enumerate(documents.items()):
         digest = hashlib.sha256(path.encode()).hexdigest()

@@ -14,6 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mecum.engine.embedder.base import Embedder, Kind
+from mecum.knowledge.fuse import Usual
+from mecum.knowledge.usual import of_vectors, pairs
 
 BATCH = 32
 Floats = NDArray[np.float32]
@@ -61,6 +63,11 @@ class Vectors:
                 )
         found = [self._read(one) for one in hashes]
         return np.stack([row for row in found if row is not None]) if found else np.zeros((0, self.dimension), np.float32)
+
+    async def usual(self) -> Usual:
+        """Return what is usual of the embedder."""
+        languages, questions, passages = zip(*pairs(), strict=True)
+        return of_vectors(languages, await self.of("query", questions), await self.of("passage", passages))
 
     def _read(self, one: bytes) -> Floats | None:
         for (blob,) in self._db.execute("SELECT vector FROM vectors WHERE hash = ?", (one,)):

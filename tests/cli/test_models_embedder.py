@@ -13,6 +13,9 @@ import pytest
 from tests.cli import inside
 from tests.models.hubs import REPO, FakeHub, model, running
 
+from mecum.cli.serve import screen
+from mecum.settings.schema import LibrarySettings, Settings
+
 BERT: dict[str, tuple[str, Any]] = {"general.architecture": ("str", "nomic-bert"), "nomic-bert.pooling_type": ("u32", 1)}
 
 
@@ -96,3 +99,10 @@ def test_it_is_pulled_like_any_other(hub: FakeHub, home: Path, default: bool) ->
         assert "To search your documents with it: mecum models embedder nomic" in done.stdout
         assert not chosen.exists()
     assert not (home / "models" / "default").exists()
+
+
+def test_serve_says_where_passages_go(home: Path) -> None:
+    library = LibrarySettings(embedder_url="http://me:secret@127.0.0.1:9/v1")
+    said = dict(screen(Settings(home=home, library=library), (), "http://localhost:1", closed=False))
+    assert said["vectors"] == "by http://***@127.0.0.1:9/v1, which is sent all passages and questions"
+    assert "vectors" not in dict(screen(Settings(home=home), (), "http://localhost:1", closed=False))

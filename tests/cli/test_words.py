@@ -73,6 +73,23 @@ def test_how_far_a_library_is(counts, said):
     assert words.library(counts) == said
 
 
+@pytest.mark.parametrize(
+    ("embedder", "said"),
+    [
+        ({"state": "ready"}, "bge, ready"),
+        (
+            {"state": "ready", "rebuilding": True},
+            "bge, 1,200 of 5,000 passages embedded; the former index answers meanwhile",
+        ),
+        ({"state": "failed", "reason": "It is down."}, "failed: It is down."),
+        ({"state": "failed"}, "failed: no reason given"),
+    ],
+)
+def test_how_the_embedder_does(embedder, said):
+    told = {"model": "bge", "reason": None, "rebuilding": False, **embedder}
+    assert words.embedder({"passages": 5000, "without_vector": 3800, "embedder": told}) == said
+
+
 def test_no_text_can_steer_the_terminal():
     assert plain("a\x1b[31mb\x07\x9bc\ud800\n\td") == "a[31mbc\n\td"
     assert (

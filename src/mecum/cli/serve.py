@@ -68,6 +68,8 @@ def screen(settings: Settings, models: tuple[Model, ...], url: str, *, closed: b
     yield "try", f"curl -N {url}/api/kernel2/chat{key} -H 'Content-Type: application/json' -d '{body}'"
     which = "your API key (mecum keys create NAME makes one)" if closed else "any API key"
     yield "clients", f"OpenAI's, with base_url {url}/v1 and {which}; all routes: {url}/docs"
+    if settings.library.embedder_url:
+        yield "vectors", f"by {show(settings.library.embedder_url)}, which is sent all passages and questions"
     yield "stop", "Ctrl-C"
     if not (settings.engine.model or settings.engine.base_url or settings.engine.scripted):
         yield "", _STARTER + _better()

@@ -46,8 +46,8 @@ def check_chats(header: Header) -> None:
     kind = kind_of(header)
     if kind == "embedder":
         raise EngineStartError(
-            f"{header.path.name} is an embedding model, which makes vectors and does not chat. To search your documents with "
-            f"it: mecum models embedder {header.path.name}. To chat, choose another: mecum models default NAME."
+            f"{header.path.name} is an embedding model, which makes vectors and does not chat. To search your documents "
+            f"with it: mecum models embedder {header.path.name}. To chat, choose another: mecum models default NAME."
         )
     if kind == "reranker":
         raise EngineStartError(f"{header.path.name} scores pairs of texts and does not chat. Choose another model.")

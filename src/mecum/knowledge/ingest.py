@@ -4,7 +4,7 @@
 
 Invariants (`tests/knowledge/test_library.py`, `test_hostile.py`, `test_kill.py`): everything that a kill interrupts is done
 again at the next start, and nothing else; one bad document fails alone and the next one goes in; small documents never wait
-for large ones.
+for large ones; while the embedder is down nothing is lost, and embedding goes on when it is back.
 """
 
 from __future__ import annotations
@@ -161,7 +161,9 @@ class Ingest:
         """Tell the store which embedder works, once for each."""
         identity = self._embedder.identity
         if identity != self._used:
-            await self._store.vectors.use(identity, self._embedder.dimension)
+            stamp = await self._store.vectors.use(identity, self._embedder.dimension)
+            if stamp.building == identity:
+                log.info("all documents are embedded anew: another embedder works", extra={"embedder": identity})
             self._used = identity
 
     async def _embed(self, identity: str, texts: Sequence[Unembedded]) -> None:

@@ -26,9 +26,9 @@ last two stands, for `engine.model` and `library.embedder`, what `mecum models d
 - **Environment.** `server.port` is `MECUM_SERVER_PORT`. Lists are comma separated; an empty value counts as not set.
 - **Data directory.** `--home DIR`, else `MECUM_HOME`, else the platform's own (on Linux `~/.local/share/mecum`).
 - An unknown name is refused, with the nearest known one; so is a wrong value, with what is allowed (exit code 3).
-- `engine.scripted`, `engine.base_url` and `engine.model` are three answers to one question, and so are `library.embedder` and
-  `library.embedder_url`. One that is given in a stronger place sets the others aside; two in places of the same strength are
-  refused.
+- `engine.scripted`, `engine.base_url` and `engine.model` are three answers to one question, and so are `library.embedder`
+  and `library.embedder_url`. One that is given in a stronger place sets the others aside; two in places of the same strength
+  are refused.
 
 Times are seconds, sizes are bytes unless the name says otherwise.
 
