@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.cli import inside
+from tests.engine.embedder.encoders import put as put_encoder
 from tests.models.hubs import REPO, FakeHub, model, running
 
 from mecum.cli.serve import screen
@@ -70,6 +71,14 @@ def test_it_is_chosen_and_what_chats_is_not(home: Path) -> None:
     assert "library.embedder_url is set in a stronger place" in over.stderr
     assert mecum(home, "models", "embedder", "local").returncode == 0
     assert not (home / "models" / "embedder").exists()
+
+
+def test_a_folder_is_chosen_by_its_name(home: Path) -> None:
+    put_encoder(home / "models" / "Tiny-Encoder")
+    assert mecum(home, "models", "embedder", "tiny-encoder").stdout.startswith("tiny-encoder makes vectors from now on.")
+    assert (home / "models" / "embedder").read_text() == "Tiny-Encoder\n"
+    done = mecum(home, "config")
+    assert f"{home}/models/Tiny-Encoder" in done.stdout
 
 
 def test_what_is_removed_is_chosen_no_more(home: Path) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from mecum.engine.embedder.base import Embedder
 from mecum.engine.embedder.file import FileEmbedder
-from mecum.engine.embedder.folder import FolderEmbedder, folder_of
+from mecum.engine.embedder.folder import FolderEmbedder, folder_of, folders_in
 from mecum.engine.embedder.local import LocalEmbedder
 from mecum.engine.embedder.scripted import ScriptedEmbedder
 from mecum.engine.embedder.upstream import UpstreamEmbedder
@@ -37,4 +37,5 @@ def others(settings: Settings) -> Sequence[Embedder]:
         return ()
     files = [one.file for one in Shelf(settings.home).installed() if one.kind == "embedder"]
     found = [FileEmbedder(LibrarySettings(embedder=str(file)), settings.home) for file in files]
-    return (LocalEmbedder(settings.home), *found)
+    folders = [FolderEmbedder(LibrarySettings(embedder=str(one)), settings.home, one) for one in folders_in(settings.home)]
+    return (LocalEmbedder(settings.home), *found, *folders)

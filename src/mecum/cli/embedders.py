@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from mecum.app.home import living
 from mecum.cli.terminal import note, one_line, say
+from mecum.engine.embedder.folder import folders_in
 from mecum.engine.embedder.local import NAME
 from mecum.errors import InvalidRequest, SettingsError
 from mecum.models.shelf import Installed, Shelf
@@ -50,15 +51,13 @@ def choose_embedder(name: str, loaded: Loaded) -> None:
     """Choose an embedder (`set_embedder`), and say what that does."""
     home = loaded.settings.home
     shelf = Shelf(home)
-    model = None if name in (LOCAL, NAME) else shelf.find(name)
-    if model:
-        _check(model)
+    called, file = (f"The built-in {NAME}", None) if name in (LOCAL, NAME) else _found(name, shelf)
     try:
-        shelf.set_embedder(model)
+        shelf.set_embedder(file)
     except OSError as error:
         raise SettingsError(f"{shelf.folder} cannot be written: {error.strerror}.") from None
     say(
-        f"{one_line(model.name) if model else f'The built-in {NAME}'} makes vectors from now on. The documents are embedded "
+        f"{one_line(called)} makes vectors from now on. The documents are embedded "
         "anew in the background, by mecum serve; until then they are searched as before."
     )
     now = load({"home": home}, os.environ, config=loaded.file)
@@ -67,6 +66,16 @@ def choose_embedder(name: str, loaded: Loaded) -> None:
             note(f"but {one} is set in a stronger place, which wins: {now.origins[one]}.")
     if living(home):
         note("the running server goes on with its own until it is started anew.")
+
+
+def _found(name: str, shelf: Shelf) -> tuple[str, str]:
+    """Return what an embedder on the shelf is called, and its file's or folder's name."""
+    for folder in folders_in(shelf.home):
+        if folder.name.lower() == name.lower():
+            return folder.name.lower(), folder.name
+    model = shelf.find(name)
+    _check(model)
+    return model.name, model.file.name
 
 
 def _check(model: Installed) -> None:

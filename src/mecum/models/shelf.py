@@ -182,11 +182,11 @@ class Shelf:
         Raises:
             OSError: it cannot be written.
         """
-        self._choose(CHOSEN, None if model is None or model.starter else model)
+        self._choose(CHOSEN, None if model is None or model.starter else model.file.name)
 
-    def set_embedder(self, model: Installed | None) -> None:
-        """Choose the model that makes vectors; None: the built-in one. Errors as `set_default`."""
-        self._choose(CHOSEN_EMBEDDER, model)
+    def set_embedder(self, name: str | None) -> None:
+        """Choose the file or folder here that makes vectors; None: the built-in model. Errors as `set_default`."""
+        self._choose(CHOSEN_EMBEDDER, name)
 
     def _chosen(self, place: Path) -> str | None:
         try:
@@ -194,11 +194,11 @@ class Shelf:
         except (OSError, UnicodeDecodeError):
             return None
 
-    def _choose(self, place: Path, model: Installed | None) -> None:
-        if model is None:
+    def _choose(self, place: Path, name: str | None) -> None:
+        if name is None:
             (self.home / place).unlink(missing_ok=True)
         else:
-            _write(self.home / place, f"{model.file.name}\n".encode())
+            _write(self.home / place, f"{name}\n".encode())
 
     def _look(self, file: Path) -> Installed:
         kept = _kept(file)

@@ -41,6 +41,14 @@ def folder_of(embedder: str, home: Path) -> Path | None:
     return next((one for one in (given, home / "models" / embedder) if one.is_dir()), None)
 
 
+def folders_in(home: Path) -> list[Path]:
+    """Return the folders of `home`/models that hold a tokeniser, by name."""
+    try:
+        return sorted(file.parent for file in (home / "models").glob(f"[!.]*/{TOKENIZER}"))
+    except OSError:
+        return []
+
+
 class FolderEmbedder(WorkerEmbedder):
     """The model in `folder`. `program` takes the place of the usual one."""
 
