@@ -42,6 +42,8 @@ def test_what_need_not_be_forced_is_left_to_a_template_that_knows_tools() -> Non
 def test_an_engine_that_forces_calls_itself_is_left_to_do_it() -> None:
     asked = prompt(tool_choice="required", response_format=FORMAT)
     assert adapt(asked, Traits(forces_calls=True)) == (asked, READING)
+    none = prompt(tool_choice="none")
+    assert adapt(none, Traits(forces_calls=True)) == (none, None)
 
 
 @pytest.mark.parametrize(
@@ -95,9 +97,10 @@ def test_without_a_system_message_the_offer_is_one() -> None:
         assert [turn.role for turn in adapted.messages] == ["system", "user"]
 
 
+@pytest.mark.parametrize("traits", [PLAIN, Traits()])
 @pytest.mark.parametrize("sampling", [{"tools": ()}, {"tool_choice": "none"}])
-def test_without_tools_to_call_nothing_is_said_or_read(sampling: dict[str, Any]) -> None:
-    adapted, reading = adapt(prompt(**sampling), PLAIN)
+def test_without_tools_to_call_nothing_is_said_or_read(sampling: dict[str, Any], traits: Traits) -> None:
+    adapted, reading = adapt(prompt(**sampling), traits)
     assert reading is None
     assert adapted == Prompt("m", (Message("user", "hi"),), Sampling())
 

@@ -37,8 +37,8 @@ def adapt(prompt: Prompt, traits: Traits) -> tuple[Prompt, Reading | None]:
         InvalidRequest: `tool_choice` names a tool that is not there, or two tools cannot stand in one schema.
     """
     tools = offered(prompt.sampling)
-    if not tools:
-        return prompt if traits.tools else replace(prompt, sampling=_without_tools(prompt.sampling)), None
+    if not tools:  # a template that shows tools makes the model write calls, which nobody would read
+        return prompt if traits.forces_calls else replace(prompt, sampling=_without_tools(prompt.sampling)), None
     reading = Reading(frozenset(tool["name"] for tool in tools), single=prompt.sampling.parallel_tool_calls is False)
     if traits.forces_calls:
         return prompt, reading
