@@ -81,7 +81,7 @@ class Inventory:
     def look(self) -> list[Entry]:
         """Return all models, the default first. It reads files."""
         mark = self._mark()
-        self._seen = mark if time.time_ns() - mark > SETTLED else -1
+        self._seen = -1 if 0 <= time.time_ns() - mark <= SETTLED else mark
         found = list(_named(self._entries()))
         self._headers = {(entry.file, entry.stamp): entry.header for entry in found}
         return found
