@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 from tests.security.browser import PROGRAM
 
 ONLY_HERE: Final = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
@@ -51,14 +51,36 @@ def watched(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
 
     `options` are those of a browser's context: `viewport`, `color_scheme`, `locale`, ….
     """
+    with profile(browser, url, **options) as context, tab(context, url) as page:
+        yield page
+
+
+@contextmanager
+def profile(browser: Browser, url: str, **options: Any) -> Iterator[BrowserContext]:
+    """Begin a profile, which keeps files that it has loaded."""
     context = browser.new_context(base_url=url, **{"locale": "en-GB", "reduced_motion": "reduce", **options})
     context.set_default_timeout(PATIENCE)
+    yield context
+    context.close()
+
+
+@contextmanager
+def tab(context: BrowserContext, url: str) -> Iterator[Page]:
+    """Open a tab, without what the profile kept of the server's storage; others that come out of it are watched, too."""
     told = Told()
     page = context.new_page()
-    context.on("page", lambda other: _watch(other, told))
+    kept = {"origin": url, "storageTypes": "indexeddb,local_storage,session_storage"}
+    context.new_cdp_session(page).send("Storage.clearDataForOrigin", kept)
     _watch(page, told)
+
+    def came(other: Page) -> None:
+        _watch(other, told)
+
+    context.on("page", came)
     yield page
-    context.close()
+    context.remove_listener("page", came)
+    for one in context.pages:
+        one.close()
     foreign = [asked for asked in told.requests if not asked.startswith(f"{url}/") and not _OURS.match(asked)]
     assert foreign == [], "the page asked somebody else"
     assert told.faults == []

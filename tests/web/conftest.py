@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, BrowserContext, Page
 from tests.api.whole import Whole, whole
 from tests.security.browser import PROGRAM, WHY_NOT
-from tests.web.browsing import browsing, watched
+from tests.web.browsing import browsing, profile, tab
 
 
 @pytest.fixture(scope="session")
@@ -27,9 +27,16 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Whole]:
         yield server
 
 
+@pytest.fixture(scope="module")
+def context(browser: Browser, server: Whole) -> Iterator[BrowserContext]:
+    """A profile for the module's tests: the page's files are loaded once."""
+    with profile(browser, server.url) as context:
+        yield context
+
+
 @pytest.fixture
-def page(browser: Browser, server: Whole) -> Iterator[Page]:
-    """A tab at the start page, with nothing kept from another test."""
-    with watched(browser, server.url) as page:
+def page(context: BrowserContext, server: Whole) -> Iterator[Page]:
+    """A tab at the start page, with nothing stored by another test."""
+    with tab(context, server.url) as page:
         page.goto("/")
         yield page

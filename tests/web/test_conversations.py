@@ -7,8 +7,10 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
-from tests.web.chatting import answered, last, press
+from playwright.sync_api import Browser, Page, expect
+from tests.api.whole import Whole
+from tests.web.browsing import watched
+from tests.web.chatting import answered, ask, last, press
 
 LIST = "Conversations"
 
@@ -76,23 +78,26 @@ def test_a_deletion_can_be_undone(two: Page) -> None:
     assert rows(two) == ["The garden", "!say Rain in May"]
 
 
-def test_what_is_deleted_goes_for_good(two: Page) -> None:
-    url = two.url
-    act(two, "The garden", "Delete")
-    expect(two.get_by_role("button", name="Undo")).to_be_visible()
-    two.clock.install()
-    two.clock.fast_forward(61_000)
-    two.reload()
-    kept = """() => new Promise((resolve) => {
-        const request = indexedDB.open("mecum");
-        request.onsuccess = () => {
-          const messages = request.result.transaction("messages").objectStore("messages").getAll();
-          messages.onsuccess = () => resolve(JSON.stringify(messages.result));
-        };
-      })"""
-    two.wait_for_function(f"async () => !(await ({kept})()).includes('garden')")
-    two.goto(url)
-    expect(two.get_by_role("heading", name="This conversation is not here")).to_be_visible()
+def test_what_is_deleted_goes_for_good(browser: Browser, server: Whole) -> None:
+    with watched(browser, server.url) as page:  # its clock is its own
+        page.goto("/")
+        answered(page, "The garden", "You said: The garden")
+        url = page.url
+        act(page, "The garden", "Delete")
+        expect(page.get_by_role("button", name="Undo")).to_be_visible()
+        page.clock.install()
+        page.clock.fast_forward(61_000)
+        page.reload()
+        kept = """() => new Promise((resolve) => {
+            const request = indexedDB.open("mecum");
+            request.onsuccess = () => {
+              const messages = request.result.transaction("messages").objectStore("messages").getAll();
+              messages.onsuccess = () => resolve(JSON.stringify(messages.result));
+            };
+          })"""
+        page.wait_for_function(f"async () => !(await ({kept})()).includes('garden')")
+        page.goto(url)
+        expect(page.get_by_role("heading", name="This conversation is not here")).to_be_visible()
 
 
 def test_markdown_is_exported(two: Page) -> None:
@@ -138,3 +143,38 @@ def test_another_file_is_refused(page: Page, tmp_path: Path, content: str) -> No
     chooser.value.set_files(file)
     expect(page.get_by_text("other.json holds no conversations that this page exported.")).to_be_visible()
     assert rows(page) == []
+
+
+def test_odd_fields_of_a_file_are_left_out(page: Page, tmp_path: Path) -> None:
+    """Somebody else may have made it."""
+    message = {"id": "a", "parent": None, "role": "assistant", "text": "Hello <b>", "created": "x", "state": "streaming"}
+    message |= {"sources": "x", "cited": {"a": 1}, "usage": 3, "times": [], "model": {}, "error": "x", "__proto__": {"a": 1}}
+    file = tmp_path / "odd.json"
+    odd = {"conversation": {"id": "../x", "title": {"a": 1}, "leaf": 7, "updated": "soon"}, "messages": [message]}
+    file.write_text(json.dumps({"format": "mecum.conversations", "version": 1, "conversations": [odd]}))
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="All conversations").click()
+        page.get_by_role("menuitem", name="Import from JSON").click()
+    chooser.value.set_files(file)
+    page.get_by_role("link", name="[object Object]").click()
+    expect(last(page).locator(".text")).to_have_text("Hello <b>")
+    expect(last(page)).to_contain_text("interrupted")
+
+
+def test_deleting_stops_the_answer(page: Page) -> None:
+    with page.expect_event("requestfailed") as failed:
+        ask(page, "!say Once\n!wait 30")
+        expect(last(page).locator(".text")).to_have_text("Once")
+        act(page, "!say Once", "Delete")
+    assert failed.value.url.endswith("/api/kernel2/chat")
+    assert rows(page) == []
+
+
+def test_where_the_browser_keeps_nothing_one_can_chat(browser: Browser, server: Whole) -> None:
+    with watched(browser, server.url) as page:
+        page.add_init_script("indexedDB.open = () => { throw new DOMException('full', 'QuotaExceededError') }")
+        page.goto("/")
+        answered(page, "Hello", "You said: Hello")
+        expect(page.get_by_text("The browser could not keep this conversation")).to_be_visible()
+        answered(page, "Again", "You said: Again")
+        expect(page.locator(".message")).to_have_count(4)

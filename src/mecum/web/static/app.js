@@ -79,8 +79,10 @@ function focusHeading(container) {
 function draw() {
   for (const undo of clear) undo();
   const context = { ...shared, route: parse(window.location.hash) };
-  for (const element of document.querySelectorAll("[data-text]")) element.textContent = t(/** @type {HTMLElement} */ (element).dataset.text ?? "");
-  for (const element of document.querySelectorAll("[data-label]")) element.setAttribute("aria-label", t(/** @type {HTMLElement} */ (element).dataset.label ?? ""));
+  for (const element of document.querySelectorAll("[data-text]"))
+    element.textContent = t(/** @type {HTMLElement} */ (element).dataset.text ?? "");
+  for (const element of document.querySelectorAll("[data-label]"))
+    element.setAttribute("aria-label", t(/** @type {HTMLElement} */ (element).dataset.label ?? ""));
   clear = [offer(() => commands(context)), mountSidebar(context), banner(one("#banner"), context)];
   setUpDrawer();
 }
@@ -108,6 +110,9 @@ one("#skip").addEventListener("click", (event) => {
   one("#main").focus();
 });
 document.addEventListener("keydown", keys);
+document.addEventListener("mecum:unkept", (event) => toast(t("chat.unkept", { reason: /** @type {CustomEvent} */ (event).detail })), {
+  once: true,
+});
 document.addEventListener("mecum:language", () => (draw(), show(parse(window.location.hash))));
 askForKey(() => (draw(), show(parse(window.location.hash))));
 follow(show);

@@ -5,6 +5,7 @@ import { t } from "../strings/index.js";
 import { iconButton } from "../ui/button.js";
 import { openDialog } from "../ui/dialog.js";
 import { openMenu } from "../ui/menu.js";
+import { stop } from "./answers.js";
 import { change, messages, remove, restore } from "./conversations.js";
 import { fileName, toJson, toMarkdown } from "./transfer.js";
 
@@ -14,7 +15,11 @@ import { fileName, toJson, toMarkdown } from "./transfer.js";
 /** The button that opens them. @param {Conversation} conversation @param {Context} context */
 export function actionsButton(conversation, context) {
   const name = t("chat.actions.of", { title: conversation.title });
-  const opener = iconButton("more", name, () => openMenu(opener, items(conversation, context), name), { class: "icon-button small", "aria-haspopup": "menu", "aria-expanded": "false" });
+  const opener = iconButton("more", name, () => openMenu(opener, items(conversation, context), name), {
+    class: "icon-button small",
+    "aria-haspopup": "menu",
+    "aria-expanded": "false",
+  });
   return opener;
 }
 
@@ -31,8 +36,22 @@ function items(conversation, context) {
 
 /** @param {Conversation} conversation */
 function rename(conversation) {
-  const input = h("input", { id: "title", type: "text", dir: "auto", required: true, maxlength: 200, value: conversation.title, autofocus: true });
-  const form = h("form", { class: "stack", onsubmit: take }, h("label", { for: "title" }, t("chat.title")), input, h("div", { class: "actions" }, h("button", { class: "button primary" }, t("shell.save"))));
+  const input = h("input", {
+    id: "title",
+    type: "text",
+    dir: "auto",
+    required: true,
+    maxlength: 200,
+    value: conversation.title,
+    autofocus: true,
+  });
+  const form = h(
+    "form",
+    { class: "stack", onsubmit: take },
+    h("label", { for: "title" }, t("chat.title")),
+    input,
+    h("div", { class: "actions" }, h("button", { class: "button primary" }, t("shell.save"))),
+  );
   const close = openDialog({ title: t("chat.rename"), content: [form] });
   input.select();
   /** @param {Event} event */
@@ -54,6 +73,7 @@ async function exportAs(conversation, kind) {
 /** @param {Conversation} conversation @param {Context} context */
 async function discard(conversation, context) {
   const shown = window.location.hash;
+  stop(conversation.id);
   await remove(conversation.id);
   if (shown === `#/c/${conversation.id}`) context.newChat();
   context.toast(t("chat.deleted", { title: conversation.title }), { label: t("shell.undo"), run: () => void back() });

@@ -1,7 +1,7 @@
 // The answers that this tab is receiving. They go on whatever view is shown, and are written down while they come: a reload
 // loses at most the last moment.
 import { Failure, call, events } from "../api.js";
-import { message as stored, newId, put } from "./conversations.js";
+import { message as stored, newId, put, unkept } from "./conversations.js";
 import { body, fold } from "./request.js";
 import { path } from "./tree.js";
 
@@ -59,7 +59,16 @@ export function ask(conversation, messages, { parent, documents, message: begun 
 /** @param {string} conversation @param {string} parent @returns {Message} */
 function fresh(conversation, parent) {
   const now = Date.now();
-  return { id: newId(), conversation, parent, role: "assistant", text: "", created: now, state: "streaming", times: { asked: now, first: 0, last: 0 } };
+  return {
+    id: newId(),
+    conversation,
+    parent,
+    role: "assistant",
+    text: "",
+    created: now,
+    state: "streaming",
+    times: { asked: now, first: 0, last: 0 },
+  };
 }
 
 /** @param {Message} message @returns {Message} */
@@ -74,7 +83,12 @@ async function receive(message, body, signal) {
   tell(message);
   const keeping = setInterval(() => keep(message), KEEP);
   try {
-    const response = await call("/api/kernel2/chat", { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), signal });
+    const response = await call("/api/kernel2/chat", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(body),
+      signal,
+    });
     message.wanted = decodeURIComponent(response.headers.get("x-model-requested") ?? "") || undefined;
     for await (const event of events(response)) {
       if (event.error) throw new Failure(event.code ?? 500, event);
@@ -92,10 +106,8 @@ async function receive(message, body, signal) {
   }
 }
 
-/** Writes it down. Where the browser has no room, the answer is shown all the same. @param {Message} message */
-function keep(message) {
-  put(message).catch((error) => document.dispatchEvent(new CustomEvent("mecum:unkept", { detail: String(error) })));
-}
+/** @param {Message} message */
+const keep = (message) => void put(message).catch(unkept);
 
 /** @param {Message} message @param {unknown} error */
 function end(message, error) {

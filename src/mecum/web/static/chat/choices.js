@@ -10,10 +10,19 @@ import { openMenu, openPopover } from "../ui/menu.js";
 
 export class Choices {
   element = h("div", { class: "choices" });
-  #documents = h("button", { type: "button", class: "choice", "aria-pressed": "false", onclick: () => this.#switch() }, icon("library"), h("span", {}, t("chat.documents")));
+  #documents = h(
+    "button",
+    { type: "button", class: "choice", "aria-pressed": "false", onclick: () => this.#switch() },
+    icon("library"),
+    h("span", {}, t("chat.documents")),
+  );
   #role = this.#opener("roles", t("chat.role"), () => this.#roles());
   #model = this.#opener("command", t("chat.model"), () => this.#models());
-  #settings = iconButton("settings", t("chat.settings"), () => this.#openSettings(), { class: "icon-button small", "aria-haspopup": "dialog", "aria-expanded": "false" });
+  #settings = iconButton("settings", t("chat.settings"), () => this.#openSettings(), {
+    class: "icon-button small",
+    "aria-haspopup": "dialog",
+    "aria-expanded": "false",
+  });
   #undo;
 
   /** @param {Session} session @param {import("../app.js").Context} context */
@@ -47,7 +56,14 @@ export class Choices {
   #opener(image, name, items) {
     const opener = h(
       "button",
-      { type: "button", class: "choice", "aria-haspopup": "menu", "aria-expanded": "false", hidden: true, onclick: () => openMenu(opener, items(), name) },
+      {
+        type: "button",
+        class: "choice",
+        "aria-haspopup": "menu",
+        "aria-expanded": "false",
+        hidden: true,
+        onclick: () => openMenu(opener, items(), name),
+      },
       image === "roles" ? icon(image) : null,
       h("span", { dir: "auto" }),
       icon("down"),
@@ -59,7 +75,11 @@ export class Choices {
   #roles() {
     const { session } = this;
     const none = { label: t("chat.role.none"), checked: !session.role, run: () => session.set({ role: null }) };
-    const others = session.offered.roles.map((role) => ({ label: role.name, checked: role === session.role, run: () => session.set({ role: role.uuid }) }));
+    const others = session.offered.roles.map((role) => ({
+      label: role.name,
+      checked: role === session.role,
+      run: () => session.set({ role: role.uuid }),
+    }));
     return [none, ...others];
   }
 
@@ -76,7 +96,12 @@ export class Choices {
   #commands() {
     const roles = this.#roles().map((item) => ({ ...item, icon: "roles", group: t("chat.role") }));
     const models = this.#models().map((item) => ({ ...item, icon: "status", group: t("chat.model") }));
-    const documents = { label: t(this.session.documents ? "chat.documents.off" : "chat.documents.on"), icon: "library", group: t("view.chat"), run: () => this.#switch() };
+    const documents = {
+      label: t(this.session.documents ? "chat.documents.off" : "chat.documents.on"),
+      icon: "library",
+      group: t("view.chat"),
+      run: () => this.#switch(),
+    };
     const { roles: some, models: any, documents: count } = this.session.offered;
     return [...(count ? [documents] : []), ...(some.length ? roles : []), ...(any.length ? models : [])];
   }
@@ -95,8 +120,20 @@ export class Choices {
     openPopover(
       this.#settings,
       t("chat.settings"),
-      field("temperature", t("chat.temperature"), t("chat.temperature.hint"), { min: 0, max: 2, step: 0.1, value: temperature ?? "", placeholder: t("chat.standard") }, (value) => session.set({ temperature: value })),
-      field("max-tokens", t("chat.max_tokens"), t("chat.max_tokens.hint"), { min: 1, max: 1_000_000, step: 1, value: max_tokens ?? "", placeholder: t("chat.standard") }, (value) => session.set({ max_tokens: value })),
+      field(
+        "temperature",
+        t("chat.temperature"),
+        t("chat.temperature.hint"),
+        { min: 0, max: 2, step: 0.1, value: temperature ?? "", placeholder: t("chat.standard") },
+        (value) => session.set({ temperature: value }),
+      ),
+      field(
+        "max-tokens",
+        t("chat.max_tokens"),
+        t("chat.max_tokens.hint"),
+        { min: 1, max: 1_000_000, step: 1, value: max_tokens ?? "", placeholder: t("chat.standard") },
+        (value) => session.set({ max_tokens: value }),
+      ),
     );
   }
 }

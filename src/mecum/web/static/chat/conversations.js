@@ -76,6 +76,9 @@ export async function change(id, changes) {
   return found;
 }
 
+/** Does without what could not be written: there is no room, or the browser keeps nothing. It is said once. @param {unknown} error */
+export const unkept = (error) => void document.dispatchEvent(new CustomEvent("mecum:unkept", { detail: String(error) }));
+
 /** Stores a message. @param {Message} message */
 export async function put(message) {
   await transaction("readwrite", (table) => void table("messages").put(message));
@@ -117,7 +120,9 @@ export async function search(words, wanted = () => true) {
   /** @type {IDBKeyRange | undefined} */
   let range;
   while (wanted()) {
-    const part = await transaction("readonly", (table) => done(/** @type {IDBRequest<Message[]>} */ (table("messages").getAll(range, 500))));
+    const part = await transaction("readonly", (table) =>
+      done(/** @type {IDBRequest<Message[]>} */ (table("messages").getAll(range, 500))),
+    );
     for (const { conversation, text } of part) {
       const at = found.has(conversation) ? -1 : text.toLowerCase().indexOf(sought);
       if (at >= 0) found.set(conversation, around(text, at, words.length));

@@ -26,7 +26,7 @@ export function conversationList(container, context) {
     listen(window, "hashchange", () => list.mark()),
     context.offer(() => list.commands()),
   ];
-  void purge();
+  purge().catch(() => {}); // it is tried again at the next start
   void list.load();
   return () => undo.forEach((each) => each());
 }
@@ -42,12 +42,20 @@ class List {
   /** @param {HTMLElement} container @param {import("../app.js").Context} context */
   constructor(container, context) {
     this.context = context;
-    const more = iconButton("more", t("chat.all"), () => openMenu(more, this.#items(), t("chat.all")), { class: "icon-button small", "aria-haspopup": "menu", "aria-expanded": "false" });
-    replace(container, h("div", { class: "list-head" }, this.#input, more), h("nav", { "aria-label": t("chat.conversations"), class: "list" }, this.#rows));
+    const more = iconButton("more", t("chat.all"), () => openMenu(more, this.#items(), t("chat.all")), {
+      class: "icon-button small",
+      "aria-haspopup": "menu",
+      "aria-expanded": "false",
+    });
+    replace(
+      container,
+      h("div", { class: "list-head" }, this.#input, more),
+      h("nav", { "aria-label": t("chat.conversations"), class: "list" }, this.#rows),
+    );
   }
 
   async load() {
-    this.#all = await all();
+    this.#all = await all().catch(() => []);
     await this.#show();
   }
 
@@ -61,7 +69,12 @@ class List {
 
   /** @returns {import("../ui/palette.js").Command[]} */
   commands() {
-    return this.#all.map(({ id, title }) => ({ label: title, icon: "chat", group: t("chat.conversations"), run: () => this.context.navigate(conversationPath(id)) }));
+    return this.#all.map(({ id, title }) => ({
+      label: title,
+      icon: "chat",
+      group: t("chat.conversations"),
+      run: () => this.context.navigate(conversationPath(id)),
+    }));
   }
 
   #typed() {
@@ -91,7 +104,12 @@ class List {
   /** @param {Conversation} conversation @param {string | undefined} said */
   #row(conversation, said) {
     const { id, title } = conversation;
-    const link = h("a", { href: conversationPath(id), dir: "auto", title }, h("span", { class: "row-title" }, title), said ? h("span", { class: "hint" }, said) : null);
+    const link = h(
+      "a",
+      { href: conversationPath(id), dir: "auto", title },
+      h("span", { class: "row-title" }, title),
+      said ? h("span", { class: "hint" }, said) : null,
+    );
     return h("li", {}, link, actionsButton(conversation, this.context));
   }
 
@@ -104,12 +122,19 @@ class List {
   }
 
   async #exportAll() {
-    const wholes = await Promise.all(this.#all.map(async (conversation) => ({ conversation, messages: [...(await messages(conversation.id)).values()] })));
+    const wholes = await Promise.all(
+      this.#all.map(async (conversation) => ({ conversation, messages: [...(await messages(conversation.id)).values()] })),
+    );
     save(new Blob([toJson(wholes)], { type: "application/json" }), "mecum-conversations.json");
   }
 
   #choose() {
-    const input = h("input", { type: "file", accept: ".json,application/json", hidden: true, onchange: () => void this.#read(input.files?.[0]) });
+    const input = h("input", {
+      type: "file",
+      accept: ".json,application/json",
+      hidden: true,
+      onchange: () => void this.#read(input.files?.[0]),
+    });
     document.body.append(input); // some browsers open nothing for one that is not part of the page
     input.click();
     input.remove();

@@ -36,5 +36,11 @@ function words({ error }) {
 
 /** @param {string} look @param {string} text @param {...(HTMLElement | null)} actions */
 function note(look, text, ...actions) {
-  return h("div", { class: `note ${look}`, role: look === "bad" ? "alert" : null }, look ? icon("warn") : null, h("span", {}, text), ...actions);
+  return h(
+    "div",
+    { class: `note ${look}`, role: look === "bad" ? "alert" : null },
+    look ? icon("warn") : null,
+    h("span", {}, text),
+    ...actions,
+  );
 }

@@ -69,11 +69,18 @@ export class Session {
   /** Asks something: at the end, or in place of another question. @param {string} text @param {string | null} [parent] */
   async send(text, parent = this.branch.at(-1)?.id ?? null) {
     if (this.busy || !text.trim()) return;
-    const message = /** @type {Message} */ ({ id: kept.newId(), conversation: this.conversation.id, parent, role: "user", text: text.replaceAll("\r", ""), created: Date.now(), state: "done" });
+    const message = /** @type {Message} */ ({
+      id: kept.newId(),
+      conversation: this.conversation.id,
+      parent,
+      role: "user",
+      text: text.replaceAll("\r", ""),
+      created: Date.now(),
+      state: "done",
+    });
     this.messages.set(message.id, message);
     this.conversation.title ||= titleOf(text);
-    if (this.stored) await kept.put(message);
-    else await kept.add(this.conversation, [message]);
+    await (this.stored ? kept.put(message) : kept.add(this.conversation, [message])).catch(kept.unkept);
     this.stored = true;
     await this.#learned; // whether there are documents to ask
     this.#answer(message.id);
@@ -112,7 +119,7 @@ export class Session {
   /** Changes settings of the conversation, here and where it is kept. @param {Partial<Conversation>} changes */
   set(changes) {
     Object.assign(this.conversation, changes);
-    if (this.stored) void kept.change(this.conversation.id, changes);
+    if (this.stored) kept.change(this.conversation.id, changes).catch(kept.unkept);
     this.changed();
   }
 

@@ -121,7 +121,7 @@ export class Thread {
     const turn = this.#turns.get(/** @type {HTMLElement} */ (target).dataset.id ?? "");
     if (!turn || turn.built) return;
     if (skipped) this.#waiting.delete(turn);
-    else this.#waiting.add(turn), this.#draw();
+    else (this.#waiting.add(turn), this.#draw());
   }
 
   /** Places some of the messages that come before those that are there. */
@@ -140,7 +140,11 @@ export class Thread {
     this.#turns.get(message.id)?.draw(message);
     this.#follow();
     this.session.changed();
-    announce(message.text.length <= SHORT ? message.text || t(`chat.${message.state === "done" ? "nothing" : "failed"}`) : t("chat.answered", { number: words(message.text) }));
+    announce(
+      message.text.length <= SHORT
+        ? message.text || t(`chat.${message.state === "done" ? "nothing" : "failed"}`)
+        : t("chat.answered", { number: words(message.text) }),
+    );
   }
 
   /** Draws in the next frame. */

@@ -14,7 +14,9 @@ const STATES = new Set(["done", "stopped", "interrupted", "failed"]);
 export function toMarkdown(conversation, messages) {
   const turns = path(messages, conversation.leaf).map((message) => {
     const head = `## ${message.role === "user" ? t("chat.you") : message.model || t("chat.answer")}`;
-    const sources = (message.sources ?? []).filter((source) => message.cited?.includes(source.index)).map((source) => `${source.index}. ${source.title || source.path}`);
+    const sources = (message.sources ?? [])
+      .filter((source) => message.cited?.includes(source.index))
+      .map((source) => `${source.index}. ${source.title || source.path}`);
     return [head, message.text, sources.join("\n")].filter(Boolean).join("\n\n");
   });
   return `# ${conversation.title}\n\n${turns.join("\n\n")}\n`;
@@ -46,16 +48,47 @@ export function fileName(conversation, kind) {
 function renewed({ conversation, messages }) {
   const id = newId();
   const ids = new Map(messages.map((message) => [message.id, newId()]));
-  const its = messages.map((message) => ({ ...checked(message), id: ids.get(message.id) ?? newId(), conversation: id, parent: ids.get(message.parent ?? "") ?? null }));
+  const its = messages.map((message) => ({
+    ...checked(message),
+    id: ids.get(message.id) ?? newId(),
+    conversation: id,
+    parent: ids.get(message.parent ?? "") ?? null,
+  }));
   const { title, named, created, updated, role, model, documents, temperature, max_tokens } = conversation;
-  const about = { title: String(title), named: Boolean(named), created: Number(created), updated: Number(updated) };
-  const settings = { role: role ?? null, model: model ?? null, documents: documents ?? null, temperature: temperature ?? null, max_tokens: max_tokens ?? null };
+  const about = { title: String(title), named: Boolean(named), created: time(created), updated: time(updated) };
+  const settings = {
+    role: role ?? null,
+    model: model ?? null,
+    documents: documents ?? null,
+    temperature: temperature ?? null,
+    max_tokens: max_tokens ?? null,
+  };
   return { conversation: { id, ...about, ...settings, leaf: ids.get(conversation.leaf ?? "") ?? null }, messages: its };
 }
 
-/** @param {Message} message @returns {Message} */
+/** What is known of a message, as far as it is what it should be. @param {Message} message @returns {Message} */
 function checked(message) {
-  const { role, text, state } = message;
+  const { role, text, state, reasoning, model, finish, usage, times, error, retrieval } = message;
   if (!["user", "assistant"].includes(role) || typeof text !== "string") throw new SyntaxError("not a message");
-  return { ...message, created: Number(message.created), state: STATES.has(state) ? state : "interrupted" };
+  const sources = (Array.isArray(message.sources) ? message.sources : []).filter(
+    (source) => typeof source?.document_id === "string" && Number.isInteger(source.index),
+  );
+  const cited = Array.isArray(message.cited) ? message.cited.filter(Number.isInteger) : undefined;
+  const texts = Object.entries({ reasoning, model, finish }).filter(([, value]) => typeof value === "string");
+  const objects = Object.entries({ usage, times, error, retrieval }).filter(([, value]) => value && typeof value === "object");
+  const kept = { ...Object.fromEntries([...texts, ...objects]), ...(sources.length ? { sources } : {}), ...(cited ? { cited } : {}) };
+  const { id, conversation, parent } = message;
+  return {
+    id,
+    conversation,
+    parent,
+    ...kept,
+    text,
+    role,
+    created: time(message.created),
+    state: STATES.has(state) ? state : "interrupted",
+  };
 }
+
+/** @param {number} value */
+const time = (value) => (Number.isFinite(value) ? value : Date.now());

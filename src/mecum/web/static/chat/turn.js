@@ -57,7 +57,13 @@ export class Turn {
   /** Draws what changed. @param {Message} [message] */
   draw(message = this.message) {
     this.message = message;
-    const rest = [message.state, Boolean(message.text), message.sources?.length, this.thread.session.siblings(message).map(({ id }) => id), this.thread.last(message)].join();
+    const rest = [
+      message.state,
+      Boolean(message.text),
+      message.sources?.length,
+      this.thread.session.siblings(message).map(({ id }) => id),
+      this.thread.last(message),
+    ].join();
     const drawn = message.state === "streaming" ? "" : `${rest} ${message.text.length}`;
     if (drawn && drawn === this.#drawn) return;
     this.#drawn = drawn;
@@ -109,7 +115,11 @@ export class Turn {
     /** @param {string} image @param {string} name @param {number} to */
     const step = (image, name, to) => {
       const target = all[to];
-      return iconButton(image, name, () => target && this.thread.session.switchTo(target), { class: "icon-button small", disabled: !target, "data-step": image });
+      return iconButton(image, name, () => target && this.thread.session.switchTo(target), {
+        class: "icon-button small",
+        disabled: !target,
+        "data-step": image,
+      });
     };
     return h(
       "span",
@@ -136,11 +146,19 @@ export class Turn {
     };
     area.addEventListener("keydown", (event) => {
       if (event.isComposing || event.keyCode === 229) return;
-      if (event.key === "Escape") event.preventDefault(), leave();
-      if (event.key === "Enter" && !event.shiftKey) event.preventDefault(), send();
+      if (event.key === "Escape") (event.preventDefault(), leave());
+      if (event.key === "Enter" && !event.shiftKey) (event.preventDefault(), send());
     });
-    const buttons = h("div", { class: "actions" }, button(t("shell.cancel"), leave), button(t("chat.edit.send"), send, { class: "button primary" }));
-    replace(this.element, h("form", { class: "edit-form", onsubmit: (/** @type {Event} */ event) => event.preventDefault() }, area, buttons));
+    const buttons = h(
+      "div",
+      { class: "actions" },
+      button(t("shell.cancel"), leave),
+      button(t("chat.edit.send"), send, { class: "button primary" }),
+    );
+    replace(
+      this.element,
+      h("form", { class: "edit-form", onsubmit: (/** @type {Event} */ event) => event.preventDefault() }, area, buttons),
+    );
     area.focus();
     area.setSelectionRange(area.value.length, area.value.length);
   }

@@ -32,7 +32,16 @@ export async function mount(container, context) {
 
 /** @param {HTMLElement} container */
 function missing(container) {
-  replace(container, h("div", { class: "page" }, h("h1", {}, t("chat.missing")), h("p", {}, t("chat.missing.hint")), h("a", { href: "#/", class: "button" }, t("chat.new"))));
+  replace(
+    container,
+    h(
+      "div",
+      { class: "page" },
+      h("h1", {}, t("chat.missing")),
+      h("p", {}, t("chat.missing.hint")),
+      h("a", { href: "#/", class: "button" }, t("chat.new")),
+    ),
+  );
 }
 
 class ChatView {

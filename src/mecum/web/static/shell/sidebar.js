@@ -46,7 +46,9 @@ function link(view) {
 }
 
 function appearance() {
-  const opener = iconButton("moon", t("settings.appearance"), () => openMenu(opener, choices(), t("settings.appearance")), { "aria-haspopup": "menu" });
+  const opener = iconButton("moon", t("settings.appearance"), () => openMenu(opener, choices(), t("settings.appearance")), {
+    "aria-haspopup": "menu",
+  });
   return opener;
 }
 

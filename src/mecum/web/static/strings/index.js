@@ -60,5 +60,10 @@ export function size(bytes) {
   const units = ["byte", "kilobyte", "megabyte", "gigabyte"];
   const power = Math.min(units.length - 1, Math.floor(Math.log10(Math.max(1, bytes)) / 3));
   const digits = power ? 1 : 0;
-  return number(bytes / 1000 ** power, { style: "unit", unit: units[power], unitDisplay: power ? "short" : "long", maximumFractionDigits: digits });
+  return number(bytes / 1000 ** power, {
+    style: "unit",
+    unit: units[power],
+    unitDisplay: power ? "short" : "long",
+    maximumFractionDigits: digits,
+  });
 }

@@ -15,7 +15,12 @@ export function openDialog({ title, content, actions = [], class: look = "", clo
   const element = h(
     "dialog",
     { class: `dialog ${look}`, "aria-labelledby": label },
-    h("header", {}, h("h2", { id: label }, title), iconButton("close", t("shell.close"), () => element.close())),
+    h(
+      "header",
+      {},
+      h("h2", { id: label }, title),
+      iconButton("close", t("shell.close"), () => element.close()),
+    ),
     h("div", { class: "dialog-body" }, ...content),
     actions.length ? h("footer", {}, ...actions) : null,
   );

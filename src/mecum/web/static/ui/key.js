@@ -10,7 +10,15 @@ export function askForKey(given) {
   document.addEventListener("mecum:key", () => {
     if (open) return;
     open = true;
-    const input = h("input", { id: "secret", name: "key", type: "password", autocomplete: "off", required: true, autofocus: true, "aria-describedby": "secret-hint" });
+    const input = h("input", {
+      id: "secret",
+      name: "key",
+      type: "password",
+      autocomplete: "off",
+      required: true,
+      autofocus: true,
+      "aria-describedby": "secret-hint",
+    });
     const form = h(
       "form",
       { id: "key", class: "stack", onsubmit: use },

@@ -26,7 +26,12 @@ export async function openPalette() {
     type: "text", role: "combobox", autofocus: true, autocomplete: "off", spellcheck: "false", dir: "auto", placeholder: t("palette.label"),
     "aria-label": t("palette.label"), "aria-controls": "palette-list", "aria-expanded": "true", "aria-autocomplete": "list",
   }); // prettier-ignore
-  const dialog = h("dialog", { class: "palette", "aria-label": t("palette.title") }, h("div", { class: "palette-input" }, icon("search"), input), list);
+  const dialog = h(
+    "dialog",
+    { class: "palette", "aria-label": t("palette.title") },
+    h("div", { class: "palette-input" }, icon("search"), input),
+    list,
+  );
   open = dialog;
   dialog.addEventListener("close", () => ((open = null), dialog.remove()));
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
@@ -63,7 +68,10 @@ class Picker {
     const rows = this.#shown.flatMap((command, index) => {
       const head = command.group && command.group !== group ? [h("li", { class: "group", role: "presentation" }, command.group)] : [];
       group = command.group ?? group;
-      return [...head, h("li", { id: `command-${index}`, role: "option" }, icon(command.icon ?? ""), h("span", { dir: "auto" }, command.label))];
+      return [
+        ...head,
+        h("li", { id: `command-${index}`, role: "option" }, icon(command.icon ?? ""), h("span", { dir: "auto" }, command.label)),
+      ];
     });
     replace(this.list, ...(rows.length ? rows : [h("li", { class: "group", role: "presentation" }, t("palette.none"))]));
     this.#mark();
@@ -109,7 +117,11 @@ export function best(commands, typed) {
   const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
   if (!words.length) return commands;
   return commands
-    .map((command, order) => ({ command, order, score: score(`${command.label} ${command.words ?? ""} ${command.group ?? ""}`.toLowerCase(), words) }))
+    .map((command, order) => ({
+      command,
+      order,
+      score: score(`${command.label} ${command.words ?? ""} ${command.group ?? ""}`.toLowerCase(), words),
+    }))
     .filter(({ score }) => score > 0)
     .sort((one, other) => other.score - one.score || one.order - other.order)
     .map(({ command }) => ({ ...command, group: undefined }));

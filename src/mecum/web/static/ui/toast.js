@@ -15,9 +15,7 @@ export function toast(text, action) {
     "div",
     { class: "toast" },
     h("span", {}, text),
-    action
-      ? h("button", { type: "button", class: "button", onclick: () => (close(), action.run()) }, action.label)
-      : null,
+    action ? h("button", { type: "button", class: "button", onclick: () => (close(), action.run()) }, action.label) : null,
     iconButton("close", t("shell.dismiss"), () => close()),
   );
   let timer = 0;

@@ -13,7 +13,8 @@ export function dressCitations(fragment, sources) {
   const walker = document.createTreeWalker(fragment, NodeFilter.SHOW_TEXT);
   const found = [];
   for (let node = walker.nextNode(); node; node = walker.nextNode()) {
-    if (/[[【] ?\d/.test(node.nodeValue ?? "") && !node.parentElement?.closest("code, a, .maths, .address")) found.push(/** @type {Text} */ (node));
+    if (/[[【] ?\d/.test(node.nodeValue ?? "") && !node.parentElement?.closest("code, a, .maths, .address"))
+      found.push(/** @type {Text} */ (node));
   }
   for (const node of found) node.replaceWith(...pieces(node.data, sources));
 }
@@ -35,5 +36,9 @@ function pieces(text, sources) {
 /** @param {Source} source */
 function button(source) {
   const name = t("sources.name", { number: source.index, title: source.title || source.path });
-  return h("button", { type: "button", class: "citation", "data-source": source.index, "aria-label": name, title: source.title || source.path }, String(source.index));
+  return h(
+    "button",
+    { type: "button", class: "citation", "data-source": source.index, "aria-label": name, title: source.title || source.path },
+    String(source.index),
+  );
 }

@@ -40,7 +40,8 @@ const marked = new Marked({
       level: "inline",
       start: (source) => /\$|\\[([]/.exec(source)?.index,
       tokenizer: (source) => maths("maths", INLINE.exec(source)),
-      renderer: ({ text, raw }) => `<span class="maths${raw.startsWith("$$") || raw.startsWith("\\[") ? " display" : ""}">${escape(text)}</span>`,
+      renderer: ({ text, raw }) =>
+        `<span class="maths${raw.startsWith("$$") || raw.startsWith("\\[") ? " display" : ""}">${escape(text)}</span>`,
     },
   ],
 });

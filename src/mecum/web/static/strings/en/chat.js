@@ -36,7 +36,8 @@ export default {
   "chat.speed": "{speed} tokens/s",
   "chat.wait": "began after {seconds} s",
   "chat.prompt": "{number} tokens were read",
-  "chat.dropped": ({ number }) => `${number} earlier ${number === 1 ? "message" : "messages"} did not fit into the model's context and ${number === 1 ? "was" : "were"} left out.`,
+  "chat.dropped": ({ number }) =>
+    `${number} earlier ${number === 1 ? "message" : "messages"} did not fit into the model's context and ${number === 1 ? "was" : "were"} left out.`,
   "chat.wanted": "There is no model “{wanted}” any more; {model} answered.",
   "chat.key": "Give the page a key, then try again.",
   "chat.unkept": "The browser could not keep this conversation: {reason}",
