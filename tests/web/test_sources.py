@@ -6,7 +6,8 @@ import re
 from typing import Any, Final
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
+from tests.api.people import ANN, people
 from tests.api.uploads import DOCUMENTS, call, data, file, form
 from tests.api.whole import Whole
 from tests.clients.wire import request
@@ -90,9 +91,13 @@ def test_an_answer_that_cites_says_so_and_its_numbers_open_the_passage(page: Pag
 def test_a_question_asked_at_once_looks_into_the_documents_too(page: Page, documents: list[dict[str, Any]]) -> None:
     """Before the page knows that there are any."""
     assert documents
-    page.route("**/api/documents/counts", lambda route: (page.wait_for_timeout(500), route.continue_()), times=1)
+    held: list[Route] = []
+    page.route("**/api/documents/counts", lambda route: held.append(route) or None)
     page.reload()
     ask(page, f"{QUESTION}\n!say On 12 April. [1]")
+    page.unroute("**/api/documents/counts")
+    for route in held:
+        route.continue_()
     ended(page)
     expect(last(page).get_by_role("button", name="From your documents · 1 source")).to_be_visible()
 
@@ -145,6 +150,21 @@ def test_a_search_by_words_alone_says_so(browser: Browser, tmp_path_factory: pyt
         page.goto("/#/library")
         expect(page.locator("#library")).to_contain_text("search is by words only")
         expect(page.locator(".documents .badge")).to_have_text("Searchable")
+
+
+def test_a_key_for_chats_alone_sees_how_the_passage_begins(
+    browser: Browser, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    home = tmp_path_factory.mktemp("keys") / "home"
+    with people(home) as known, watched(browser, known.server.url) as page:
+        known.data(ANN, "POST", f"{DOCUMENTS}?wait=ready", {"documents": [{"path": "diary.md", "text": DIARY}]}, status=202)
+        page.add_init_script(f"localStorage.setItem('mecum.key', '{known.keys['only chat']}')")
+        page.goto("/#/roles/compare")
+        page.get_by_label("Question to both").fill(f"{QUESTION}\n!say On 12 April. [1]")
+        page.get_by_role("button", name="Ask both").click()
+        page.locator(".citation").first.click()
+        expect(page.locator("#panel")).to_contain_text("Your key opens no documents.")
+        expect(page.locator("#panel blockquote")).to_contain_text("Garden diary April We planted the cherry tree")
 
 
 # ---- the page behind a link

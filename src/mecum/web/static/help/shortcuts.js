@@ -13,7 +13,10 @@ export function shortcuts() {
     [COMMAND_KEY.startsWith("⌘") ? [COMMAND_KEY] : COMMAND_KEY.split("+"), t("help.keys.palette")],
     [["?"], t("help.keys.help")],
   ];
-  const each = rows.flatMap(([keys, text]) => [h("dt", {}, ...keys.flatMap((key, index) => [index ? " + " : "", h("kbd", {}, key)])), h("dd", {}, text)]);
+  const each = rows.flatMap(([keys, text]) => [
+    h("dt", {}, ...keys.flatMap((key, index) => [index ? " + " : "", h("kbd", {}, key)])),
+    h("dd", {}, text),
+  ]);
   return h("dl", { class: "facts-list keys" }, ...each);
 }
 

@@ -32,7 +32,14 @@ export async function mount(container) {
       h("h2", {}, t("help.keys")),
       shortcuts(),
       h("h2", {}, t("help.more")),
-      h("ul", { class: "links" }, link("/docs", t("help.more.routes")), link("#/library", t("help.more.library")), link("#/roles", t("help.more.roles")), link("#/status", t("help.more.status"))),
+      h(
+        "ul",
+        { class: "links" },
+        link("/docs", t("help.more.routes")),
+        link("#/library", t("help.more.library")),
+        link("#/roles", t("help.more.roles")),
+        link("#/status", t("help.more.status")),
+      ),
     ),
   );
 }
@@ -40,9 +47,22 @@ export async function mount(container) {
 /** @param {Name} name @param {string} text @param {(() => string) | null} secret gives the text with the key in it */
 function block(name, text, secret) {
   const title = h("h3", { id: `call-${name}` }, t(`help.call.${name}`));
-  const copy = button(t("help.copy"), () => copied(text), { icon: "copy", "aria-label": t("help.copy.named", { name: t(`help.call.${name}`) }) });
-  const keyed = secret && button(t("help.copy.key"), () => copied(secret()), { icon: "key", "aria-label": t("help.copy.key.named", { name: t(`help.call.${name}`) }) });
-  return h("section", { class: "call" }, h("div", { class: "call-head" }, title, copy, keyed), h("pre", { tabindex: 0, dir: "ltr", "aria-labelledby": title.id }, h("code", {}, text)));
+  const copy = button(t("help.copy"), () => copied(text), {
+    icon: "copy",
+    "aria-label": t("help.copy.named", { name: t(`help.call.${name}`) }),
+  });
+  const keyed =
+    secret &&
+    button(t("help.copy.key"), () => copied(secret()), {
+      icon: "key",
+      "aria-label": t("help.copy.key.named", { name: t(`help.call.${name}`) }),
+    });
+  return h(
+    "section",
+    { class: "call" },
+    h("div", { class: "call-head" }, title, copy, keyed),
+    h("pre", { tabindex: 0, dir: "ltr", "aria-labelledby": title.id }, h("code", {}, text)),
+  );
 }
 
 /** @param {string} text */

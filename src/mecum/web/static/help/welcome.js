@@ -21,7 +21,8 @@ export function welcome(container, { navigate }, write) {
   const tries = h("ul", { class: "tries" });
   const open = () => navigate("#/library");
   replace(container, h("div", { class: "welcome" }, h("h1", {}, t("help.welcome")), library, h("h2", {}, t("help.try")), tries));
-  const suggest = (/** @type {boolean} */ documents) => replace(tries, ...suggestions(documents).map(([name, text]) => tryOne(name, text, write)));
+  const suggest = (/** @type {boolean} */ documents) =>
+    replace(tries, ...suggestions(documents).map(([name, text]) => tryOne(name, text, write)));
   suggest(false);
   let left = false;
   void get("/api/documents/counts").then(
@@ -55,7 +56,8 @@ function empty(open) {
 }
 
 /** @param {number} number */
-const filled = (number) => h("p", { class: "hint" }, t("help.welcome.documents", { number }), " ", h("a", { href: "#/library" }, t("help.welcome.library")));
+const filled = (number) =>
+  h("p", { class: "hint" }, t("help.welcome.documents", { number }), " ", h("a", { href: "#/library" }, t("help.welcome.library")));
 
 /** @param {boolean} documents whether there are any @returns {[string, string][]} a name, and the text that is written */
 function suggestions(documents) {
@@ -66,6 +68,7 @@ function suggestions(documents) {
 /** @param {string} name @param {string} text @param {(text: string) => void} write */
 function tryOne(name, text, write) {
   const press = button("", () => write(text), { class: "try" });
-  press.append(h("strong", {}, name), h("span", { class: "hint" }, text.endsWith(" ") || text.endsWith(COLON) ? `${text.trim()} …` : text));
+  const goesOn = text.endsWith(" ") || text.endsWith(COLON);
+  press.append(h("strong", {}, name), h("span", { class: "hint" }, goesOn ? `${text.trim()} …` : text));
   return h("li", {}, press);
 }

@@ -37,7 +37,15 @@ export async function askToRemove(documents) {
 
 /** Gives a document another path. @param {LibraryDocument} document */
 export function askToRename(document) {
-  const input = h("input", { id: "new-path", value: document.path, required: true, maxlength: 1024, autofocus: true, dir: "auto", "aria-describedby": "path-hint path-fault" });
+  const input = h("input", {
+    id: "new-path",
+    value: document.path,
+    required: true,
+    maxlength: 1024,
+    autofocus: true,
+    dir: "auto",
+    "aria-describedby": "path-hint path-fault",
+  });
   const fault = h("p", { id: "path-fault", class: "fault", role: "alert" });
   const form = h(
     "form",

@@ -30,7 +30,11 @@ async function take(files, collection, report) {
 /** @param {DataTransfer} transfer @param {string} [collection] @returns {Promise<void>} */
 export function takeDrop(transfer, collection = "") {
   const report = { skipped: /** @type {string[]} */ ([]) };
-  return take(walk(dropped(transfer), (name) => report.skipped.push(name)), collection, report);
+  return take(
+    walk(dropped(transfer), (name) => report.skipped.push(name)),
+    collection,
+    report,
+  );
 }
 
 /** @param {HTMLInputElement} input @param {string} [collection] @returns {Promise<void>} */
@@ -38,7 +42,11 @@ export function takeChosen(input, collection = "") {
   const report = { skipped: /** @type {string[]} */ ([]) };
   const files = [...(input.files ?? [])];
   input.value = ""; // the same file can be chosen again
-  return take(chosen(files, (name) => report.skipped.push(name)), collection, report);
+  return take(
+    chosen(files, (name) => report.skipped.push(name)),
+    collection,
+    report,
+  );
 }
 
 /**
@@ -72,7 +80,14 @@ export function choosers(collection, begun) {
  */
 export function addBox(view, collections) {
   const options = h("datalist", { id: "collections" });
-  const collection = h("input", { id: "collection", list: "collections", maxlength: 128, placeholder: "default", autocomplete: "off", dir: "auto" });
+  const collection = h("input", {
+    id: "collection",
+    list: "collections",
+    maxlength: 128,
+    placeholder: "default",
+    autocomplete: "off",
+    dir: "auto",
+  });
   const element = h(
     "section",
     { class: "drop", "aria-label": t("library.add") },

@@ -35,7 +35,7 @@ export function showAdded(container) {
     const ranked = Map.groupBy(uploads.all, rank);
     const shown = RANKS.flatMap((each) => ranked.get(each) ?? []).slice(0, MOST);
     const numbers = new Set(shown.map(({ number }) => number));
-    for (const [key, row] of rows) if (!numbers.has(key)) row.element.remove(), rows.delete(key);
+    for (const [key, row] of rows) if (!numbers.has(key)) (row.element.remove(), rows.delete(key));
     shown.forEach((upload, index) => {
       const row = rows.get(upload.number) ?? new Row(upload);
       rows.set(upload.number, row);
@@ -64,11 +64,18 @@ function rank(upload) {
 /** @param {typeof uploads.sums} sums */
 function headOf(sums) {
   const done = sums.done + sums.failed;
-  const title = h("h2", {}, sums.open || sums.read ? t("library.added.busy", { done: number(done), all: number(sums.all) }) : t("library.added.all", { number: number(sums.all) }));
+  const title = h(
+    "h2",
+    {},
+    sums.open || sums.read
+      ? t("library.added.busy", { done: number(done), all: number(sums.all) })
+      : t("library.added.all", { number: number(sums.all) }),
+  );
   const bar = sums.open ? h("progress", { max: 1, value: sums.part, "aria-label": t("library.added.progress") }) : null;
   const again = sums.failed ? button(t("library.added.retry"), () => uploads.retryFailed(), { class: "button plain" }) : null;
   const stop = sums.open ? button(t("library.added.cancel"), () => uploads.cancelAll(), { class: "button plain" }) : null;
-  const clear = sums.open + sums.read < sums.all ? button(t("library.added.clear"), () => uploads.clear(), { class: "button plain" }) : null;
+  const clear =
+    sums.open + sums.read < sums.all ? button(t("library.added.clear"), () => uploads.clear(), { class: "button plain" }) : null;
   return [title, bar, h("span", { class: "actions" }, again, stop, clear)];
 }
 
@@ -80,8 +87,12 @@ class Row {
     this.bar = h("progress", { max: 1, value: 0, "aria-label": t("library.upload.progress", { path: upload.path }) });
     this.state = h("span", { class: "row-state" });
     this.note = h("p", { class: "fault" });
-    this.cancel = iconButton("close", t("library.upload.cancel", { path: upload.path }), () => uploads.cancel(upload), { class: "icon-button small" });
-    this.retry = iconButton("again", t("library.upload.retry", { path: upload.path }), () => uploads.retry(upload), { class: "icon-button small" });
+    this.cancel = iconButton("close", t("library.upload.cancel", { path: upload.path }), () => uploads.cancel(upload), {
+      class: "icon-button small",
+    });
+    this.retry = iconButton("again", t("library.upload.retry", { path: upload.path }), () => uploads.retry(upload), {
+      class: "icon-button small",
+    });
     const facts = h("span", { class: "hint" }, size(upload.file.size));
     this.element = h("li", {}, h("div", { class: "row-line" }, this.name, facts, this.state, this.bar, this.retry, this.cancel), this.note);
     this.told = "";
@@ -96,7 +107,12 @@ class Row {
     this.bar.hidden = phase !== "sending";
     this.cancel.hidden = !isOpen(this.upload);
     this.retry.hidden = !isFailed(this.upload) && phase !== "cancelled";
-    replace(this.state, document ? stateBadge(document.state) : h("span", { class: `badge${phase === "failed" ? " bad" : ""}` }, t(`library.upload.${phase}`)));
+    replace(
+      this.state,
+      document
+        ? stateBadge(document.state)
+        : h("span", { class: `badge${phase === "failed" ? " bad" : ""}` }, t(`library.upload.${phase}`)),
+    );
     if (document) replace(this.name, h("a", { href: passagePath(document.id) }, this.upload.path));
     this.note.textContent = message || (document && stateAdvice(document)) || "";
     this.note.hidden = !this.note.textContent;

@@ -21,7 +21,10 @@ export class Filters {
     this.kind = select("filter-kind", t("library.filter.kind"), (kind) => this.set({ kind }));
     this.collection = select("filter-collection", t("library.filter.collection"), (collection) => this.set({ collection }));
     this.reset = button(t("library.filter.reset"), () => this.set({ states: [], kind: "", collection: "" }), { class: "button plain" });
-    const options = [...Object.keys(CHOICES).map((name) => [name, t(`library.filter.state.${name || "all"}`)]), ...STATES.map((name) => [name, t(`library.state.${name}`)])];
+    const options = [
+      ...Object.keys(CHOICES).map((name) => [name, t(`library.filter.state.${name || "all"}`)]),
+      ...STATES.map((name) => [name, t(`library.state.${name}`)]),
+    ];
     fill(this.state.input, /** @type {[string, string][]} */ (options));
     this.element = h("div", { class: "filters" }, this.state.element, this.kind.element, this.collection.element, this.reset);
     this.show({ collections: {}, kinds: {} });

@@ -103,7 +103,7 @@ export class DocumentList {
     this.#total = total;
     this.#cursor = next_cursor;
     const kept = new Set(items.map(({ id }) => id));
-    for (const [id, row] of this.#rows) if (!kept.has(id)) row.element.remove(), this.#rows.delete(id);
+    for (const [id, row] of this.#rows) if (!kept.has(id)) (row.element.remove(), this.#rows.delete(id));
     const before = this.#rows;
     this.#rows = new Map();
     items.forEach((item, index) => {
@@ -121,7 +121,9 @@ export class DocumentList {
     this.all.checked = chosen.length > 0 && chosen.length === shown;
     this.all.indeterminate = chosen.length > 0 && chosen.length < shown;
     const narrowed = this.#query().size > 0;
-    this.note.textContent = shown ? t("library.list.shown", { shown: number(shown), total: number(this.#total) }) : t(narrowed ? "library.list.none" : "library.list.empty");
+    this.note.textContent = shown
+      ? t("library.list.shown", { shown: number(shown), total: number(this.#total) })
+      : t(narrowed ? "library.list.none" : "library.list.empty");
     this.further.hidden = !this.#cursor;
     const everything = h("label", { for: "select-all" }, this.all, t("library.list.select"));
     const remove = button(t("shell.delete"), () => this.#remove(chosen), { icon: "trash", class: "button danger" });

@@ -26,7 +26,14 @@ export class DocumentRow {
     this.state = h("span", { class: "row-state" });
     this.fault = h("p", { class: "fault", hidden: true });
     this.more = iconButton("more", "", () => this.#menu(), { "aria-haspopup": "menu", "aria-expanded": "false" });
-    this.element = h("li", {}, this.box, h("div", { class: "row-text" }, this.link, this.path, this.facts, this.fault), this.state, this.more);
+    this.element = h(
+      "li",
+      {},
+      this.box,
+      h("div", { class: "row-text" }, this.link, this.path, this.facts, this.fault),
+      this.state,
+      this.more,
+    );
     this.told = "";
   }
 

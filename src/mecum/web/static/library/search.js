@@ -18,6 +18,7 @@ import { excerpt, highlighted } from "./highlight.js";
 
 const MODES = ["hybrid", "keyword", "vector"];
 const STEPS = [10, 30, 100]; // passages
+const FULL = 0.6; // neighbours become one hit, so fewer than were asked for may be all that were found
 const LONGEST = 4096; // characters of a question
 
 export class Search {
@@ -32,8 +33,20 @@ export class Search {
     this.context = context;
     this.filters = filters;
     this.changed = changed;
-    this.input = h("input", { id: "search", type: "search", maxlength: LONGEST, placeholder: t("library.search.placeholder"), autocomplete: "off", dir: "auto", oninput: () => !this.query && this.stop() });
-    this.mode = h("select", { id: "search-mode", onchange: () => this.again() }, ...MODES.map((mode) => h("option", { value: mode }, t(`library.search.mode.${mode}`))));
+    this.input = h("input", {
+      id: "search",
+      type: "search",
+      maxlength: LONGEST,
+      placeholder: t("library.search.placeholder"),
+      autocomplete: "off",
+      dir: "auto",
+      oninput: () => !this.query && this.stop(),
+    });
+    this.mode = h(
+      "select",
+      { id: "search-mode", onchange: () => this.again() },
+      ...MODES.map((mode) => h("option", { value: mode }, t(`library.search.mode.${mode}`))),
+    );
     this.form = h(
       "form",
       { class: "search", role: "search", onsubmit: (/** @type {Event} */ event) => (event.preventDefault(), this.again()) },
@@ -90,14 +103,24 @@ export class Search {
   /** @param {Hit[]} hits @param {import("../sources/badge.js").Retrieval} retrieval @param {{k: number, floor: boolean}} asked */
   #show(hits, retrieval, { k, floor }) {
     const told = hits.length
-      ? t("library.search.found", { number: hits.length, ms: number(Math.max(1, Math.round(retrieval.ms))), mode: t(`library.search.mode.${retrieval.mode}`) })
+      ? t("library.search.found", {
+          number: hits.length,
+          ms: number(Math.max(1, Math.round(retrieval.ms))),
+          mode: t(`library.search.mode.${retrieval.mode}`),
+        })
       : t("library.search.empty");
     const next = STEPS.find((step) => step > k);
-    const more = hits.length && next && hits.length >= k * 0.6 ? button(t("library.search.more"), () => this.#search({ k: next, floor })) : null; // neighbours are one
+    const more = hits.length >= k * FULL && next ? button(t("library.search.more"), () => this.#search({ k: next, floor })) : null;
     const nearest = !hits.length && floor ? button(t("library.search.nearest"), () => this.#search({ k, floor: false })) : null;
     const sources = hits.map((hit, index) => ({ ...hit, index: index + 1 }));
     const list = h("ol", { class: "hits" }, ...sources.map((hit) => this.#hit(hit, sources)));
-    replace(this.results, h("h2", {}, t("library.search.results")), h("p", { class: "hint" }, told, " ", this.#back()), list, h("p", {}, more, nearest));
+    replace(
+      this.results,
+      h("h2", {}, t("library.search.results")),
+      h("p", { class: "hint" }, told, " ", this.#back()),
+      list,
+      h("p", {}, more, nearest),
+    );
     this.context.announce(told);
   }
 
@@ -108,14 +131,24 @@ export class Search {
   /** @param {Hit & {index: number}} hit @param {(Hit & {index: number})[]} all */
   #hit(hit, all) {
     const place = placeText(hit);
-    const open = h("button", { type: "button", class: "hit-title", dir: "auto", onclick: () => openSource(hit, this.context, all, this.query) }, hit.title || hit.path);
+    const open = h(
+      "button",
+      { type: "button", class: "hit-title", dir: "auto", onclick: () => openSource(hit, this.context, all, this.query) },
+      hit.title || hit.path,
+    );
     const facts = [place, hit.collection, hit.date !== null && day(hit.date)].filter(Boolean).join(" · ");
     const score = number(hit.score, { style: "percent" });
     return h(
       "li",
       {},
       h("h3", {}, open),
-      h("p", { class: "hit-facts hint" }, h("meter", { min: 0, max: 1, value: hit.score, "aria-label": t("sources.relevance", { score }) }), h("span", {}, score), h("span", { dir: "auto" }, facts)),
+      h(
+        "p",
+        { class: "hit-facts hint" },
+        h("meter", { min: 0, max: 1, value: hit.score, "aria-label": t("sources.relevance", { score }) }),
+        h("span", {}, score),
+        h("span", { dir: "auto" }, facts),
+      ),
       h("p", { class: "hit-text", dir: "auto" }, ...highlighted(excerpt(hit.text, this.query), this.query)),
     );
   }

@@ -9,11 +9,29 @@ import { language, t } from "../strings/index.js";
 const LOOKS = { queued: "", processing: "", searchable: "good", ready: "good", no_text: "warn", failed: "bad" };
 export const STATES = /** @type {State[]} */ (["queued", "processing", "searchable", "ready", "no_text", "failed"]);
 /** What the server finds wrong with files; whatever else it says is shown in its own words. */
-const FAULTS = ["archive_bomb", "body_too_large", "crashed", "damaged", "empty", "encrypted", "no_text", "store_full", "timeout", "too_large", "unreadable", "unsafe", "unsupported"];
+const FAULTS = [
+  "archive_bomb",
+  "body_too_large",
+  "crashed",
+  "damaged",
+  "empty",
+  "encrypted",
+  "no_text",
+  "store_full",
+  "timeout",
+  "too_large",
+  "unreadable",
+  "unsafe",
+  "unsupported",
+];
 
 /** @param {State} state @returns {HTMLElement} */
 export function stateBadge(state) {
-  return h("span", { class: `badge ${LOOKS[state] ?? ""} state-${state}`, title: t(`library.state.${state}.title`) }, t(`library.state.${state}`));
+  return h(
+    "span",
+    { class: `badge ${LOOKS[state] ?? ""} state-${state}`, title: t(`library.state.${state}.title`) },
+    t(`library.state.${state}`),
+  );
 }
 
 /**

@@ -102,7 +102,7 @@ export class Uploads {
 
   #next() {
     this.#unfollow ??= followLibrary((event) => this.#heard(event));
-    for (; this.#busy < AT_ONCE; ) {
+    for (; this.#busy < AT_ONCE;) {
       const group = this.#group();
       if (!group.length) break;
       this.#busy++;
@@ -127,7 +127,8 @@ export class Uploads {
   /** @param {Upload[]} group */
   async #send(group) {
     const request = new AbortController();
-    for (const upload of group) Object.assign(upload, { phase: "sending", part: 0, tries: upload.tries + 1 }), this.#requests.set(upload, request);
+    for (const upload of group)
+      (Object.assign(upload, { phase: "sending", part: 0, tries: upload.tries + 1 }), this.#requests.set(upload, request));
     const progress = (/** @type {number} */ part) => {
       for (const upload of group) upload.part = part;
       this.#changed();
@@ -158,7 +159,8 @@ export class Uploads {
     }
     const again = left.filter(({ tries }) => passes && tries < TRIES);
     const message = error instanceof Failure ? advice(error.code, error.message) : t("shell.offline");
-    for (const upload of left) Object.assign(upload, again.includes(upload) ? { part: 0, message: t("library.upload.again") } : { phase: "failed", message });
+    for (const upload of left)
+      Object.assign(upload, again.includes(upload) ? { part: 0, message: t("library.upload.again") } : { phase: "failed", message });
     this.#changed();
     if (!again.length) return;
     const pause = (error instanceof Failure && error.wait) || 2 ** Math.min(...again.map(({ tries }) => tries)) / 2;
@@ -212,5 +214,8 @@ window.addEventListener("beforeunload", (event) => {
   if (uploads.all.some(isOpen)) event.preventDefault();
 });
 
-/** @param {import("../sources/about.js").LibraryDocument | undefined} heard @param {import("../sources/about.js").LibraryDocument} answered */
+/**
+ * @param {import("../sources/about.js").LibraryDocument | undefined} heard
+ * @param {import("../sources/about.js").LibraryDocument} answered
+ */
 const newer = (heard, answered) => (heard && heard.updated >= answered.updated ? heard : answered);

@@ -29,12 +29,20 @@ export function mount(container, context) {
     remember();
   });
   /** Whoever comes back by the browser's button finds what was looked for. */
-  const remember = () => history.replaceState({ library: { filter: filters.value, query: search.results.hidden ? "" : search.query, mode: search.mode.value } }, "");
+  const remember = () =>
+    history.replaceState(
+      { library: { filter: filters.value, query: search.results.hidden ? "" : search.query, mode: search.mode.value } },
+      "",
+    );
   const box = addBox(container, []);
   const find = h("div", { class: "find" }, search.form, filters.element);
-  replace(container, h("div", { class: "page library" }, h("h1", {}, t("view.library")), summary, box.element, added, find, search.results, list.element));
+  replace(
+    container,
+    h("div", { class: "page library" }, h("h1", {}, t("view.library")), summary, box.element, added, find, search.results, list.element),
+  );
 
-  const showCounts = (/** @type {import("./summary.js").Counts} */ counts) => showSummary(summary, counts, (states) => filters.set({ states }));
+  const showCounts = (/** @type {import("./summary.js").Counts} */ counts) =>
+    showSummary(summary, counts, (states) => filters.set({ states }));
   let timer = 0;
   async function refresh() {
     timer = 0;

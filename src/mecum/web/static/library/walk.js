@@ -13,7 +13,8 @@ const BINARY = new Set(
     "hdf5 npy npz mat rds pkl pickle joblib pt pth onnx gguf ggml safetensors ckpt tflite pcap"
   ).split(" "),
 );
-const KEY = /^(id_(rsa|dsa|ecdsa|ed25519)(\..*)?|.*\.(pem|key|p12|pfx|p8|pkcs12|jks|keystore|kdb|kdbx|ppk|gpg|pgp|age|keychain|env|htpasswd|ovpn|tfstate)|wallet\.dat)$/i;
+const KEY_KINDS = "pem|key|p12|pfx|p8|pkcs12|jks|keystore|kdb|kdbx|ppk|gpg|pgp|age|keychain|env|htpasswd|ovpn|tfstate";
+const KEY = new RegExp(`^(id_(rsa|dsa|ecdsa|ed25519)(\\..*)?|.*\\.(${KEY_KINDS})|wallet\\.dat)$`, "i");
 const TEMPORARY = /^(~\$.*|.*~|#.*#|.*\.(tmp|temp|swp|swo|part|partial|crdownload|download)|thumbs\.db|desktop\.ini)$/i;
 
 /** @param {string} name @returns {boolean} whether a folder of that name is looked into */
@@ -64,11 +65,18 @@ export function* chosen(files, skipped) {
   }
 }
 
-/** @param {FileSystemDirectoryEntry} folder @param {string} path @param {(name: string) => void} skipped @returns {AsyncGenerator<Found>} */
+/**
+ * @param {FileSystemDirectoryEntry} folder
+ * @param {string} path
+ * @param {(name: string) => void} skipped
+ * @returns {AsyncGenerator<Found>}
+ */
 async function* inside(folder, path, skipped) {
   const reader = folder.createReader();
   for (;;) {
-    const some = await new Promise((/** @type {(found: FileSystemEntry[]) => void} */ resolve, reject) => reader.readEntries(resolve, reject));
+    const some = await new Promise((/** @type {(found: FileSystemEntry[]) => void} */ resolve, reject) =>
+      reader.readEntries(resolve, reject),
+    );
     if (!some.length) return; // it gives a hundred at a time
     for (const entry of some) {
       const label = `${path}/${entry.name}`;

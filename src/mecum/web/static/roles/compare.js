@@ -21,12 +21,32 @@ export async function mountCompare(page, context) {
   const [roles, models] = await Promise.all([listRoles(), modelNames()]);
   const active = roles.filter((role) => role.is_active);
   const sides = [new Side("a", active, models, active[0], context), new Side("b", active, models, active[1], context)];
-  const question = h("textarea", { id: "question", rows: 3, required: true, dir: "auto", value: sessionStorage.getItem(KEPT) ?? "", placeholder: t("roles.compare.placeholder") });
+  const question = h("textarea", {
+    id: "question",
+    rows: 3,
+    required: true,
+    dir: "auto",
+    value: sessionStorage.getItem(KEPT) ?? "",
+    placeholder: t("roles.compare.placeholder"),
+  });
   const ask = h("button", { class: "button primary" }, t("roles.compare.ask"));
   const stop = button(t("roles.compare.stop"), () => running?.abort(), { hidden: true, icon: "stop" });
-  const form = h("form", { class: "stack", onsubmit: both }, h("label", { for: "question" }, t("roles.compare.question")), question, h("div", { class: "actions" }, stop, ask));
+  const form = h(
+    "form",
+    { class: "stack", onsubmit: both },
+    h("label", { for: "question" }, t("roles.compare.question")),
+    question,
+    h("div", { class: "actions" }, stop, ask),
+  );
   const back = h("a", { href: "#/roles", class: "back" }, icon("left"), t("view.roles"));
-  replace(page, h("nav", { "aria-label": t("view.roles") }, back), h("h1", {}, t("roles.compare")), h("p", { class: "hint lead" }, t("roles.compare.lead")), form, h("div", { class: "sides" }, ...sides.map((side) => side.element)));
+  replace(
+    page,
+    h("nav", { "aria-label": t("view.roles") }, back),
+    h("h1", {}, t("roles.compare")),
+    h("p", { class: "hint lead" }, t("roles.compare.lead")),
+    form,
+    h("div", { class: "sides" }, ...sides.map((side) => side.element)),
+  );
   page.classList.add("wide");
   question.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
@@ -66,11 +86,28 @@ class Side {
   constructor(id, roles, models, first, context) {
     this.roles = roles;
     this.context = context;
-    this.role = h("select", { id: `role-${id}`, onchange: () => this.#chosen() }, h("option", { value: "" }, t("roles.compare.none")), ...roles.map(({ uuid, name }) => h("option", { value: uuid }, name)));
+    this.role = h(
+      "select",
+      { id: `role-${id}`, onchange: () => this.#chosen() },
+      h("option", { value: "" }, t("roles.compare.none")),
+      ...roles.map(({ uuid, name }) => h("option", { value: uuid }, name)),
+    );
     this.role.value = first?.uuid ?? "";
-    this.model = h("select", { id: `model-${id}` }, h("option", { value: "" }, t("roles.compare.model.default")), ...models.map((name) => h("option", { value: name }, name)));
+    this.model = h(
+      "select",
+      { id: `model-${id}` },
+      h("option", { value: "" }, t("roles.compare.model.default")),
+      ...models.map((name) => h("option", { value: name }, name)),
+    );
     this.documents = h("input", { type: "checkbox", id: `documents-${id}`, checked: first?.enable_l0_retrieval ?? false });
-    this.text = h("div", { class: "answer prose", dir: "auto", tabindex: 0, role: "region", "aria-label": t("roles.compare.answer", { side: id.toUpperCase() }), onclick: (/** @type {MouseEvent} */ event) => this.#cited(event) });
+    this.text = h("div", {
+      class: "answer prose",
+      dir: "auto",
+      tabindex: 0,
+      role: "region",
+      "aria-label": t("roles.compare.answer", { side: id.toUpperCase() }),
+      onclick: (/** @type {MouseEvent} */ event) => this.#cited(event),
+    });
     this.foot = h("div", { class: "answer-foot" });
     this.element = h(
       "section",
@@ -103,7 +140,10 @@ class Side {
       replace(this.foot, badge(answer, this.context), figures(answer), this.#use(asked.role));
     } catch (error) {
       const stopped = error instanceof DOMException && error.name === "AbortError";
-      replace(this.foot, stopped ? h("p", { class: "hint" }, t("roles.compare.stopped")) : h("p", { class: "fault", role: "alert" }, words(error)));
+      replace(
+        this.foot,
+        stopped ? h("p", { class: "hint" }, t("roles.compare.stopped")) : h("p", { class: "fault", role: "alert" }, words(error)),
+      );
     }
     this.text.setAttribute("aria-busy", "false");
   }
@@ -133,7 +173,11 @@ function figures(answer) {
   const told = (/** @type {number} */ value) => number(value, { maximumFractionDigits: 1 });
   const tokens = answer.usage?.completion_tokens ?? 0;
   const rate = speed === null ? "" : t("roles.compare.rate", { tokens: number(tokens), rate: told(speed) });
-  return h("p", { class: "hint" }, [answer.model, wait !== null && t("roles.compare.first", { seconds: told(wait) }), rate].filter(Boolean).join(" · "));
+  return h(
+    "p",
+    { class: "hint" },
+    [answer.model, wait !== null && t("roles.compare.first", { seconds: told(wait) }), rate].filter(Boolean).join(" · "),
+  );
 }
 
 /** @param {string} name @param {HTMLSelectElement} input */

@@ -11,11 +11,14 @@ import { h } from "../dom.js";
  * A line of text, or several where `rows` are given. `count` says how long the text is.
  * @param {string} id
  * @param {string} label
- * @param {{value: string, rows?: number, hint?: string, narrow?: boolean, count?: (text: string) => string} & import("../dom.js").Properties} options
+ * @param {import("../dom.js").Properties & {value: string, rows?: number, hint?: string, narrow?: boolean,
+ *   count?: (text: string) => string}} options
  * @returns {Field<string>}
  */
 export function field(id, label, { value, rows, hint, narrow, count, ...properties }) {
-  const input = rows ? h("textarea", { id, rows, value, dir: "auto", ...properties }) : h("input", { id, value, dir: "auto", autocomplete: "off", ...properties });
+  const input = rows
+    ? h("textarea", { id, rows, value, dir: "auto", ...properties })
+    : h("input", { id, value, dir: "auto", autocomplete: "off", ...properties });
   const length = count ? h("span", { class: "hint count" }, count(value)) : null;
   if (length && count) input.addEventListener("input", () => (length.textContent = count(input.value)));
   return put(input, label, { hint, look: narrow ? "field narrow" : "field", after: length, value: () => input.value });
@@ -51,10 +54,19 @@ export function checkbox(id, label, checked, hint) {
  * @returns {Field<string[]>}
  */
 export function choices(id, label, names, chosen, hint) {
-  const boxes = names.map((name, index) => h("input", { type: "checkbox", id: `${id}-${index}`, value: name, checked: chosen.includes(name) }));
+  const boxes = names.map((name, index) =>
+    h("input", { type: "checkbox", id: `${id}-${index}`, value: name, checked: chosen.includes(name) }),
+  );
   const rows = boxes.map((box) => h("label", { class: "tick", for: box.id }, box, h("span", { dir: "auto" }, box.value)));
   const said = h("p", { class: "fault", id: `${id}-fault`, role: "alert" });
-  const element = h("fieldset", { class: "field", id, tabindex: -1, "aria-describedby": `${id}-hint ${id}-fault`, hidden: !names.length }, h("legend", {}, label), h("p", { class: "hint", id: `${id}-hint` }, hint), h("div", { class: "ticks" }, ...rows), said);
+  const element = h(
+    "fieldset",
+    { class: "field", id, tabindex: -1, "aria-describedby": `${id}-hint ${id}-fault`, hidden: !names.length },
+    h("legend", {}, label),
+    h("p", { class: "hint", id: `${id}-hint` }, hint),
+    h("div", { class: "ticks" }, ...rows),
+    said,
+  );
   const fault = (/** @type {string} */ text) => ((said.textContent = text), text && element.focus());
   return { element, value: () => boxes.filter((box) => box.checked).map((box) => box.value), fault };
 }
@@ -74,7 +86,15 @@ export function settle(fields) {
 function put(input, label, { hint, look, after = null, value }) {
   const said = h("p", { class: "fault", id: `${input.id}-fault`, role: "alert" });
   input.setAttribute("aria-describedby", `${input.id}-hint ${input.id}-fault`);
-  const element = h("div", { class: look }, h("label", { for: input.id }, label), input, after, h("p", { class: "hint", id: `${input.id}-hint` }, hint ?? ""), said);
+  const element = h(
+    "div",
+    { class: look },
+    h("label", { for: input.id }, label),
+    input,
+    after,
+    h("p", { class: "hint", id: `${input.id}-hint` }, hint ?? ""),
+    said,
+  );
   function fault(/** @type {string} */ text) {
     said.textContent = text;
     if (!text) return input.removeAttribute("aria-invalid");

@@ -15,7 +15,17 @@ import { changeRole, collectionNames, createRole, getRole, modelNames } from "./
 const KEPT = "mecum.role";
 const MOST = 32_768; // characters of a prompt
 /** @type {Values} */
-const FRESH = { name: "", description: "", system_prompt: "", icon: "", is_active: true, enable_l0_retrieval: true, collections: [], model: null, temperature: null };
+const FRESH = {
+  name: "",
+  description: "",
+  system_prompt: "",
+  icon: "",
+  is_active: true,
+  enable_l0_retrieval: true,
+  collections: [],
+  model: null,
+  temperature: null,
+};
 
 /**
  * @param {HTMLElement} page
@@ -30,10 +40,22 @@ export async function mountForm(page, { toast }, uuid) {
   const fault = h("p", { role: "alert", class: "fault" });
   const save = h("button", { class: "button primary" }, t(uuid ? "shell.save" : "roles.create"));
   const cancel = button(t("shell.cancel"), () => (forget(), navigate("#/roles")));
-  const form = h("form", { class: "role-form", novalidate: true, onsubmit: submit, oninput: () => keep(uuid, read(fields)) }, ...Object.values(fields).map(({ element }) => element), fault, h("div", { class: "actions" }, cancel, save));
+  const form = h(
+    "form",
+    { class: "role-form", novalidate: true, onsubmit: submit, oninput: () => keep(uuid, read(fields)) },
+    ...Object.values(fields).map(({ element }) => element),
+    fault,
+    h("div", { class: "actions" }, cancel, save),
+  );
   const back = h("a", { href: "#/roles", class: "back" }, icon("left"), t("view.roles"));
   const restored = kept ? h("p", { class: "notice", role: "status" }, t("roles.restored")) : null;
-  replace(page, h("nav", { "aria-label": t("view.roles") }, back), h("h1", { dir: "auto" }, uuid ? role.name : t("roles.new")), restored, form);
+  replace(
+    page,
+    h("nav", { "aria-label": t("view.roles") }, back),
+    h("h1", { dir: "auto" }, uuid ? role.name : t("roles.new")),
+    restored,
+    form,
+  );
 
   /** @param {Event} event */
   async function submit(event) {
@@ -67,7 +89,8 @@ export async function mountForm(page, { toast }, uuid) {
 /** @param {Values} start @param {string[]} models @param {string[]} collections */
 function makeFields(start, models, collections) {
   const [first = ""] = models;
-  const missing = start.model && !models.includes(start.model) ? [{ value: start.model, label: t("roles.model.missing", { name: start.model }) }] : [];
+  const missing =
+    start.model && !models.includes(start.model) ? [{ value: start.model, label: t("roles.model.missing", { name: start.model }) }] : [];
   const count = (/** @type {string} */ text) => t("roles.prompt.count", { number: number([...text].length), most: number(MOST) });
   const prompt = field("system_prompt", t("roles.prompt"), { value: start.system_prompt, rows: 12, hint: t("roles.prompt.hint"), count });
   return {
@@ -75,10 +98,31 @@ function makeFields(start, models, collections) {
     icon: field("icon", t("roles.icon"), { value: start.icon, hint: t("roles.icon.hint"), narrow: true }),
     description: field("description", t("roles.description"), { value: start.description, rows: 2, hint: t("roles.description.hint") }),
     system_prompt: prompt,
-    model: select("model", t("roles.model"), [{ value: "", label: t("roles.model.default", { name: first }) }, ...missing, ...models.map((name) => ({ value: name, label: name }))], start.model ?? "", t("roles.model.hint")),
-    temperature: field("temperature", t("roles.temperature"), { value: start.temperature === null ? "" : String(start.temperature), hint: t("roles.temperature.hint"), narrow: true, inputmode: "decimal" }),
+    model: select(
+      "model",
+      t("roles.model"),
+      [
+        { value: "", label: t("roles.model.default", { name: first }) },
+        ...missing,
+        ...models.map((name) => ({ value: name, label: name })),
+      ],
+      start.model ?? "",
+      t("roles.model.hint"),
+    ),
+    temperature: field("temperature", t("roles.temperature"), {
+      value: start.temperature === null ? "" : String(start.temperature),
+      hint: t("roles.temperature.hint"),
+      narrow: true,
+      inputmode: "decimal",
+    }),
     enable_l0_retrieval: checkbox("enable_l0_retrieval", t("roles.documents"), start.enable_l0_retrieval, t("roles.documents.hint")),
-    collections: choices("collections", t("roles.collections"), [...new Set([...collections, ...start.collections])], start.collections, t("roles.collections.hint")),
+    collections: choices(
+      "collections",
+      t("roles.collections"),
+      [...new Set([...collections, ...start.collections])],
+      start.collections,
+      t("roles.collections.hint"),
+    ),
     is_active: checkbox("is_active", t("roles.active"), start.is_active, t("roles.active.hint")),
   };
 }
@@ -99,10 +143,17 @@ function read(fields) {
   };
 }
 
-/** Returns what differs: another page may have changed the rest meanwhile. @param {Values} role @param {Values} values @returns {Partial<Values>} */
+/**
+ * Returns what differs: another page may have changed the rest meanwhile.
+ * @param {Values} role
+ * @param {Values} values
+ * @returns {Partial<Values>}
+ */
 function changed(role, values) {
   const names = /** @type {(keyof Values)[]} */ (Object.keys(FRESH));
-  return Object.fromEntries(names.filter((name) => JSON.stringify(role[name]) !== JSON.stringify(values[name])).map((name) => [name, values[name]]));
+  return Object.fromEntries(
+    names.filter((name) => JSON.stringify(role[name]) !== JSON.stringify(values[name])).map((name) => [name, values[name]]),
+  );
 }
 
 /** @param {string} uuid @returns {Values | null} what was typed and not saved */

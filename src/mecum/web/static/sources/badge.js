@@ -59,9 +59,19 @@ export function badge(answer, context) {
   );
   const keywords = answer.retrieval.mode === "keyword" ? h("span", { class: "badge warn" }, t("sources.badge.keyword")) : null;
   function explain() {
-    openPopover(opener, t("sources.badge.title"), ...explanation(found ?? "empty", answer), h("p", {}, h("a", { href: "#/library" }, t("sources.badge.library"))));
+    openPopover(
+      opener,
+      t("sources.badge.title"),
+      ...explanation(found ?? "empty", answer),
+      h("p", {}, h("a", { href: "#/library" }, t("sources.badge.library"))),
+    );
   }
-  return h("div", { class: "grounding" }, h("div", { class: "badges" }, opener, keywords), sources.length ? list(sources, cited, answer.retrieval.query, context) : null);
+  return h(
+    "div",
+    { class: "grounding" },
+    h("div", { class: "badges" }, opener, keywords),
+    sources.length ? list(sources, cited, answer.retrieval.query, context) : null,
+  );
 }
 
 /** @param {Verdict} found @param {Grounding} answer @returns {HTMLElement[]} */
@@ -84,9 +94,17 @@ function explanation(found, { retrieval, sources = [], cited = [] }) {
 function list(sources, cited, question, context) {
   const chips = sources.map((source) => {
     const place = placeText(source, { heading: false });
-    const chip = button("", () => openSource(source, context, sources, question), { class: `chip${cited.includes(source.index) ? " used" : ""}` });
+    const chip = button("", () => openSource(source, context, sources, question), {
+      class: `chip${cited.includes(source.index) ? " used" : ""}`,
+    });
     const title = h("span", { dir: "auto", class: "chip-title" }, source.title || source.path);
-    chip.append(h("span", { class: "unseen" }, `${t("sources.source")} `), h("span", { class: "source-number" }, String(source.index)), " ", title, " ");
+    chip.append(
+      h("span", { class: "unseen" }, `${t("sources.source")} `),
+      h("span", { class: "source-number" }, String(source.index)),
+      " ",
+      title,
+      " ",
+    );
     if (place) chip.append(h("span", { class: "hint" }, place));
     return h("li", {}, chip);
   });

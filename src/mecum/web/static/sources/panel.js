@@ -1,5 +1,5 @@
 // A cited source in the panel at the side: its passage, marked, between its neighbours in the document.
-import { get } from "../api.js";
+import { Failure, get } from "../api.js";
 import { h, replace } from "../dom.js";
 import { passagePath } from "../router.js";
 import { number, t } from "../strings/index.js";
@@ -70,7 +70,7 @@ class Shown {
       passages.mark?.scrollIntoView({ block: "center" });
       this.announce(t("sources.opened", { number: source.index, title: source.title || source.path }));
     } catch (error) {
-      if (turn === this.#turn) replace(body, h("p", { role: "alert", class: "fault" }, words(error)));
+      if (turn === this.#turn) replace(body, ...instead(source, error));
     }
   }
 
@@ -78,11 +78,31 @@ class Shown {
   #head(source, at) {
     const steps = [
       iconButton("left", t("sources.previous"), () => this.show(at - 1, true), { disabled: at === 0, class: "icon-button small" }),
-      iconButton("right", t("sources.next"), () => this.show(at + 1, true), { disabled: at === this.all.length - 1, class: "icon-button small" }),
+      iconButton("right", t("sources.next"), () => this.show(at + 1, true), {
+        disabled: at === this.all.length - 1,
+        class: "icon-button small",
+      }),
     ];
     const relevance = h("span", { class: "hint" }, t("sources.relevance", { score: number(source.score, { style: "percent" }) }));
-    return h("div", { class: "source-head" }, h("span", { class: "source-number" }, String(source.index)), relevance, ...(this.all.length > 1 ? steps : []));
+    return h(
+      "div",
+      { class: "source-head" },
+      h("span", { class: "source-number" }, String(source.index)),
+      relevance,
+      ...(this.all.length > 1 ? steps : []),
+    );
   }
+}
+
+/**
+ * What is shown where the document does not open. A key for chats alone may read what the answer rests on.
+ * @param {Source} source
+ * @param {unknown} error
+ */
+function instead({ snippet }, error) {
+  const closed = error instanceof Failure && error.status === 403 && snippet;
+  if (!closed) return [h("p", { role: "alert", class: "fault" }, words(error))];
+  return [h("p", { class: "hint" }, t("sources.closed")), h("blockquote", { class: "cited", dir: "auto" }, snippet)];
 }
 
 /** @param {Source} source */

@@ -94,20 +94,34 @@ export class Passages {
     const place = placeText(item.place, { heading: !item.text.startsWith(headingText(item.place)) }); // many a text begins with it
     return h(
       "section",
-      { class: cited ? "cited" : null, "aria-current": cited ? "true" : null, "aria-label": cited ? t("sources.cited") : null, "data-id": item.id, tabindex: -1 },
+      {
+        class: cited ? "cited" : null,
+        "aria-current": cited ? "true" : null,
+        "aria-label": cited ? t("sources.cited") : null,
+        "data-id": item.id,
+        tabindex: -1,
+      },
       cited ? h("span", { class: "badge good" }, t("sources.cited")) : null,
       place && place !== told ? h("small", { dir: "auto" }, place) : null,
       h("p", { dir: "auto" }, ...(cited ? highlighted(item.text, this.question) : [this.#own(item, before, after)])),
     );
   }
 
-  /** Returns a passage's text without what its neighbours show of it; the cited one is shown whole, and marked. @param {Passage} item @param {Passage} [before] @param {Passage} [after] */
+  /**
+   * Returns a passage's text without what its neighbours show of it; the cited one is shown whole, and marked.
+   * @param {Passage} item
+   * @param {Passage} [before]
+   * @param {Passage} [after]
+   */
   #own(item, before, after) {
     const { start, stop } = item.place;
     const text = [...item.text];
     if (start === undefined || stop === undefined || stop - start !== text.length) return item.text;
     const from = Math.max(0, (before?.place.stop ?? start) - start);
     const shownBelow = after?.id === this.cited ? (after.place.start ?? stop) : stop;
-    return text.slice(from, Math.max(from, Math.min(text.length, shownBelow - start))).join("").trim();
+    return text
+      .slice(from, Math.max(from, Math.min(text.length, shownBelow - start)))
+      .join("")
+      .trim();
   }
 }

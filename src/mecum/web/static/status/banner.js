@@ -32,6 +32,9 @@ export function banner(element, _context) {
 /** @param {string} state @param {string} text */
 function line(state, text) {
   const image = PASSING.includes(state) ? h("span", { class: "spinner" }) : icon("warn");
-  const link = state === "offline" ? button(t("shell.retry"), () => void askHealth(), { class: "button" }) : h("a", { href: "#/status" }, t("status.banner.more"));
+  const link =
+    state === "offline"
+      ? button(t("shell.retry"), () => void askHealth(), { class: "button" })
+      : h("a", { href: "#/status" }, t("status.banner.more"));
   return [h("span", { class: "banner-line" }, image, h("span", { dir: "auto" }, text), link)];
 }

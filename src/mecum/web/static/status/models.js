@@ -62,10 +62,23 @@ export class Models {
       model.licence,
       model.users > 0 && t("status.model.users", { number: model.users }),
     ];
-    const names = model.aliases?.length ? h("span", { class: "hint", dir: "auto" }, t("status.model.aliases", { names: model.aliases.join(", ") })) : null;
-    const badges = [first ? h("span", { class: "badge" }, t("status.model.default")) : null, h("span", { class: `badge ${LOOKS[model.state] ?? ""}` }, t(`status.model.${model.state}`))];
+    const names = model.aliases?.length
+      ? h("span", { class: "hint", dir: "auto" }, t("status.model.aliases", { names: model.aliases.join(", ") }))
+      : null;
+    const badges = [
+      first ? h("span", { class: "badge" }, t("status.model.default")) : null,
+      h("span", { class: `badge ${LOOKS[model.state] ?? ""}` }, t(`status.model.${model.state}`)),
+    ];
     const reason = model.reason ? h("p", { class: model.state === "failed" ? "fault" : "hint", dir: "auto" }, model.reason) : null;
-    const text = h("div", { class: "model-text" }, h("b", { dir: "auto" }, model.id), h("span", { class: "badges" }, ...badges), names, h("span", { class: "hint facts-line" }, facts.filter(Boolean).join(" · ")), reason);
+    const text = h(
+      "div",
+      { class: "model-text" },
+      h("b", { dir: "auto" }, model.id),
+      h("span", { class: "badges" }, ...badges),
+      names,
+      h("span", { class: "hint facts-line" }, facts.filter(Boolean).join(" · ")),
+      reason,
+    );
     return h("li", {}, text, ours ? this.#tool(model) : null);
   }
 
@@ -74,7 +87,11 @@ export class Models {
     const verb = state === "loaded" ? "unload" : "load";
     const busy = this.#asked.has(id) || state === "loading"; // it keeps the focus, which a disabled button would lose
     const press = () => busy || void this.#change(id, verb);
-    return button(t(`status.model.${verb}`), press, { "aria-label": t(`status.model.${verb}.named`, { name: id }), "data-model": id, "aria-disabled": busy ? "true" : null });
+    return button(t(`status.model.${verb}`), press, {
+      "aria-label": t(`status.model.${verb}.named`, { name: id }),
+      "data-model": id,
+      "aria-disabled": busy ? "true" : null,
+    });
   }
 
   /** @param {string} id @param {"load" | "unload"} verb */

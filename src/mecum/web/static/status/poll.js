@@ -6,7 +6,8 @@ import { headers } from "../api.js";
  * @typedef {{state: string, reason: string, report: Report | null}} Health
  * @typedef {{status: string, version: string, uptime: number, queue: {working: number, waiting: number}, models: Loading[],
  *   engine: {state: string, kind: string, version: string, restarts: number, reason: string | null}, memory: Memory}} Report
- * @typedef {{id: string, state: "unloaded" | "loading" | "loaded" | "failed", reason: string | null, memory: number | null, users: number}} Loading
+ * @typedef {{id: string, state: "unloaded" | "loading" | "loaded" | "failed", reason: string | null, memory: number | null,
+ *   users: number}} Loading
  * @typedef {{budget: number | null, taken: number | null}} Memory  bytes that all models may take, and that those which are loaded do; null
  *   where the models are not the server's own to load
  */
@@ -44,7 +45,8 @@ export async function askHealth() {
   last = await health();
   asking = false;
   for (const listener of [...listeners]) listener(last);
-  if (listeners.size && document.visibilityState === "visible") timer = window.setTimeout(askHealth, (isCalm(last) ? CALM : ANXIOUS) * 1000);
+  if (listeners.size && document.visibilityState === "visible")
+    timer = window.setTimeout(askHealth, (isCalm(last) ? CALM : ANXIOUS) * 1000);
 }
 
 /** @param {Health} health */

@@ -23,7 +23,19 @@ export function mount(container, context) {
   const models = new Models(context);
   const library = h("div", {});
   const routes = h("p", {}, h("a", { href: "/docs" }, t("status.routes")));
-  replace(container, h("div", { class: "page status" }, h("h1", {}, t("view.status")), state, grid, models.element, section(t("status.library"), library), routes));
+  replace(
+    container,
+    h(
+      "div",
+      { class: "page status" },
+      h("h1", {}, t("view.status")),
+      state,
+      grid,
+      models.element,
+      section(t("status.library"), library),
+      routes,
+    ),
+  );
   const unfollow = followHealth((health) => {
     showState(state, health);
     showGrid(grid, health);
@@ -51,9 +63,30 @@ function showGrid(element, { report }) {
   const kind = ["embedded", "upstream", "scripted"].includes(engine.kind) ? t(`status.kind.${engine.kind}`) : engine.kind;
   replace(
     element,
-    section(t("status.server"), facts([[t("status.address"), window.location.host], [t("status.version"), version], [t("status.uptime"), duration(uptime)]])),
-    section(t("status.engine"), facts([[t("status.kind"), kind], [t("status.version"), engine.version], [t("status.restarts"), engine.restarts ? number(engine.restarts) : ""]])),
-    section(t("status.queue"), facts([[t("status.working"), number(queue.working)], [t("status.waiting"), number(queue.waiting)]]), h("p", { class: "hint" }, t("status.queue.hint"))),
+    section(
+      t("status.server"),
+      facts([
+        [t("status.address"), window.location.host],
+        [t("status.version"), version],
+        [t("status.uptime"), duration(uptime)],
+      ]),
+    ),
+    section(
+      t("status.engine"),
+      facts([
+        [t("status.kind"), kind],
+        [t("status.version"), engine.version],
+        [t("status.restarts"), engine.restarts ? number(engine.restarts) : ""],
+      ]),
+    ),
+    section(
+      t("status.queue"),
+      facts([
+        [t("status.working"), number(queue.working)],
+        [t("status.waiting"), number(queue.waiting)],
+      ]),
+      h("p", { class: "hint" }, t("status.queue.hint")),
+    ),
   );
 }
 
@@ -64,7 +97,9 @@ async function showLibrary(element) {
   if (!element.isConnected && element.childElementCount) return;
   if (!counts) return void element.replaceChildren();
   const { embedder } = counts;
-  const meaning = ["ready", "missing", "failed", "stopped"].includes(embedder.state) ? t(`status.embedder.${embedder.state}`) : embedder.state;
+  const meaning = ["ready", "missing", "failed", "stopped"].includes(embedder.state)
+    ? t(`status.embedder.${embedder.state}`)
+    : embedder.state;
   replace(
     element,
     facts([
@@ -81,4 +116,9 @@ async function showLibrary(element) {
 const section = (title, ...content) => h("section", { class: "status-card" }, h("h2", {}, title), ...content);
 
 /** @param {[string, string][]} rows those without a value are left out */
-const facts = (rows) => h("dl", { class: "facts-list" }, ...rows.filter(([, value]) => value).flatMap(([name, value]) => [h("dt", {}, name), h("dd", { dir: "auto" }, value)]));
+const facts = (rows) =>
+  h(
+    "dl",
+    { class: "facts-list" },
+    ...rows.filter(([, value]) => value).flatMap(([name, value]) => [h("dt", {}, name), h("dd", { dir: "auto" }, value)]),
+  );

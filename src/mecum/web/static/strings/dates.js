@@ -16,7 +16,13 @@ export function duration(seconds) {
     { unit: "minute", value: Math.floor(whole / 60) % 60 },
     { unit: "second", value: whole % 60 },
   ];
-  const first = Math.min(3, Math.max(0, parts.findIndex(({ value }) => value > 0)) + (whole ? 0 : 3));
+  const first = Math.min(
+    3,
+    Math.max(
+      0,
+      parts.findIndex(({ value }) => value > 0),
+    ) + (whole ? 0 : 3),
+  );
   return parts
     .slice(first, first + 2)
     .filter(({ value }, index) => value > 0 || (first === 3 && index === 0))

@@ -1,7 +1,8 @@
 /** @type {import("../index.js").Texts} */
 export default {
   "help.calls": "Call this server",
-  "help.calls.lead": "What this page does, any program can do: the server speaks OpenAI's protocol. The model “mecum” is always the default one.",
+  "help.calls.lead":
+    "What this page does, any program can do: the server speaks OpenAI's protocol. The model “mecum” is always the default one.",
   "help.key.none": "This server asks for no key now: whoever uses this machine may call it.",
   "help.key.needed": "This server asks for a key. MECUM_KEY stands for it below; “Copy with my key” puts in the one that this browser has.",
   "help.call.curl": "curl",
@@ -28,7 +29,8 @@ export default {
   "help.welcome": "What would you like to know?",
   "help.welcome.add": "Add your documents",
   "help.welcome.drop": "Drop files or folders here, and ask about them. They stay on this server.",
-  "help.welcome.documents": ({ number }) => (number === 1 ? "One document is in your library." : `${number} documents are in your library.`),
+  "help.welcome.documents": ({ number }) =>
+    number === 1 ? "One document is in your library." : `${number} documents are in your library.`,
   "help.welcome.library": "Open it",
   "help.try": "Three things to try",
   "help.try.ask": "Ask your documents",

@@ -42,7 +42,9 @@ export default {
   "library.add.folder": "Choose a folder",
   "library.add.collection": "Into collection",
   "library.add.skipped": ({ number, first }) =>
-    number === 1 ? `Left out: ${first}` : `${number} files or folders left out: hidden, binary, made by tools, or keys (the first: ${first})`,
+    number === 1
+      ? `Left out: ${first}`
+      : `${number} files or folders left out: hidden, binary, made by tools, or keys (the first: ${first})`,
   "library.add.nothing": "There are no files in it.",
   "library.add.unreadable": "A file or folder could not be read.",
   "library.added": "Files being added",
@@ -50,7 +52,8 @@ export default {
   "library.added.all": ({ number }) => (number === "1" ? "1 file added" : `${number} files added`),
   "library.added.progress": "How much was sent",
   "library.added.more": "… and {number} more",
-  "library.added.over": ({ done, failed }) => (failed === "0" ? `${done} files are in the library.` : `${done} files are in the library, ${failed} failed.`),
+  "library.added.over": ({ done, failed }) =>
+    failed === "0" ? `${done} files are in the library.` : `${done} files are in the library, ${failed} failed.`,
   "library.added.retry": "Try the failed again",
   "library.added.cancel": "Cancel",
   "library.added.clear": "Clear the list",

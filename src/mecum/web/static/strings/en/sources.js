@@ -6,6 +6,7 @@ export default {
   "sources.looking": "Looking …",
   "sources.gone": "This document is no longer in your library.",
   "sources.passage.gone": "This passage is no longer in the document, which has changed. It begins like this:",
+  "sources.closed": "Your key opens no documents. The passage begins like this:",
   "sources.cited": "Cited passage",
   "sources.earlier": "Show what comes before",
   "sources.later": "Show what comes after",
@@ -33,7 +34,8 @@ export default {
   "sources.badge.keyword": "By words only",
   "sources.explain.grounded": ({ number, cited }) =>
     `The model was given ${number === 1 ? "one passage" : `${number} passages`} of your documents, and cites ${cited}. Look at them where it matters: a model can misread.`,
-  "sources.explain.reading": ({ number }) => `The model was given ${number === 1 ? "one passage" : `${number} passages`} of your documents.`,
+  "sources.explain.reading": ({ number }) =>
+    `The model was given ${number === 1 ? "one passage" : `${number} passages`} of your documents.`,
   "sources.explain.uncited": ({ number }) =>
     `The model was given ${number === 1 ? "one passage" : `${number} passages`} of your documents, and its answer names none of them. It may come from elsewhere.`,
   "sources.explain.full": "Your documents answer this, but the conversation left no room for their passages. Begin a new one.",

@@ -41,7 +41,8 @@ export default {
   "library.add.files": "选择文件",
   "library.add.folder": "选择文件夹",
   "library.add.collection": "放入集合",
-  "library.add.skipped": ({ number, first }) => (number === 1 ? `已略过：${first}` : `已略过 ${number} 个隐藏、二进制、工具生成或含密钥的文件或文件夹（第一个：${first}）`),
+  "library.add.skipped": ({ number, first }) =>
+    number === 1 ? `已略过：${first}` : `已略过 ${number} 个隐藏、二进制、工具生成或含密钥的文件或文件夹（第一个：${first}）`,
   "library.add.nothing": "其中没有文件。",
   "library.add.unreadable": "有文件或文件夹无法读取。",
   "library.added": "正在添加的文件",
@@ -49,7 +50,8 @@ export default {
   "library.added.all": "已添加 {number} 个文件",
   "library.added.progress": "已发送的比例",
   "library.added.more": "……另有 {number} 个",
-  "library.added.over": ({ done, failed }) => (failed === "0" ? `${done} 个文件已在资料库中。` : `${done} 个文件已在资料库中，${failed} 个失败。`),
+  "library.added.over": ({ done, failed }) =>
+    failed === "0" ? `${done} 个文件已在资料库中。` : `${done} 个文件已在资料库中，${failed} 个失败。`,
   "library.added.retry": "重试失败的文件",
   "library.added.cancel": "取消",
   "library.added.clear": "清空列表",

@@ -6,6 +6,7 @@ export default {
   "sources.looking": "正在查找……",
   "sources.gone": "此文档已不在资料库中。",
   "sources.passage.gone": "文档已更改，此段落不复存在。文档开头如下：",
+  "sources.closed": "你的密钥不能打开文档。段落开头如下：",
   "sources.cited": "被引用的段落",
   "sources.earlier": "显示前文",
   "sources.later": "显示后文",
