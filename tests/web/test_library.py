@@ -61,6 +61,16 @@ def test_a_dropped_folder_is_searched_through(view: Page, server: Whole, tmp_pat
     assert paths(server, collection="garden") == [".hidden.txt", "notes/deep/er/b.txt", "notes/diary.md"]
 
 
+def test_what_is_dropped_in_another_view_is_added_too(view: Page, server: Whole, tmp_path: Path) -> None:
+    """The browser would leave the page to show it."""
+    view.goto("/#/status")
+    expect(view.get_by_role("heading", name="Status")).to_be_visible()
+    _drop(view, _folder(tmp_path), marked=False)
+    expect(view.get_by_role("heading", name="Library")).to_be_visible()
+    expect(view.get_by_text("All 2 are shown.")).to_be_visible()
+    assert paths(server) == ["notes/deep/er/b.txt", "notes/diary.md"]
+
+
 def test_what_the_server_cannot_take_now_is_sent_again(view: Page) -> None:
     tries = []
 
@@ -351,11 +361,11 @@ def _folder(where: Path) -> Path:
     return folder
 
 
-def _drop(page: Page, *paths: Path) -> None:
+def _drop(page: Page, *paths: Path, marked: bool = True) -> None:
     """Drop files and folders on the view as the system does, from outside of the browser."""
     session = page.context.new_cdp_session(page)
     data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
     for kind in ("dragEnter", "dragOver", "drop"):
         session.send("Input.dispatchDragEvent", {"type": kind, "x": 600, "y": 300, "data": data})
-        if kind == "dragOver":
+        if kind == "dragOver" and marked:
             expect(page.locator(".dropping")).to_have_count(1)

@@ -2,6 +2,7 @@
 import * as api from "./api.js";
 import { one } from "./dom.js";
 import { isHelpKey } from "./help/shortcuts.js";
+import { acceptAnywhere } from "./library/add.js";
 import { follow, navigate, parse } from "./router.js";
 import { closeDrawer, setUpDrawer, toggleDrawer } from "./shell/drawer.js";
 import { closePanel, openPanel, panelIsOpen } from "./shell/panel.js";
@@ -115,4 +116,5 @@ document.addEventListener("mecum:unkept", (event) => toast(t("chat.unkept", { re
 });
 document.addEventListener("mecum:language", () => (draw(), show(parse(window.location.hash))));
 askForKey(() => (draw(), show(parse(window.location.hash))));
+acceptAnywhere(() => navigate("#/library"));
 follow(show);

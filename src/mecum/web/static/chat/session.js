@@ -11,7 +11,7 @@ import { newest, path, siblings } from "./tree.js";
 /** @typedef {{roles: Role[], models: string[], documents: number | null}} Offered */
 
 const TITLE = 60; // characters
-const PATIENCE = 2000; // milliseconds that a question waits until it is known what there is to ask
+const PATIENCE = 5000; // milliseconds that a question waits until it is known what there is to ask
 
 /** @param {Partial<Conversation>} [start] @returns {Conversation} */
 export function blank(start) {

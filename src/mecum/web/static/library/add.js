@@ -102,7 +102,7 @@ export function addBox(view, collections) {
 }
 
 /**
- * Lets files be dropped on an element, and marks it meanwhile. Beside it a drop does nothing: the browser would leave the page.
+ * Lets files be dropped on an element, and marks it meanwhile.
  * @param {HTMLElement} element
  * @param {(transfer: DataTransfer) => void} take
  * @returns {() => void}
@@ -113,15 +113,28 @@ export function acceptDrops(element, take) {
   const clear = [
     listen(element, "dragenter", (event) => hasFiles(event) && mark(1)),
     listen(element, "dragleave", (event) => hasFiles(event) && mark(-1)),
-    listen(document, "dragover", (event) => hasFiles(event) && event.preventDefault()),
     listen(document, "drop", (event) => {
-      if (!hasFiles(event)) return;
-      event.preventDefault();
       mark(0);
-      if (element.contains(event.target)) take(event.dataTransfer);
+      if (!hasFiles(event) || !element.contains(event.target)) return; // see acceptAnywhere
+      event.preventDefault();
+      take(event.dataTransfer);
     }),
   ];
   return () => clear.forEach((undo) => undo());
+}
+
+/**
+ * Takes files that are dropped where no view takes them: the browser would leave the page for them.
+ * @param {() => void} taken
+ */
+export function acceptAnywhere(taken) {
+  listen(window, "drop", (event) => {
+    if (!hasFiles(event) || event.defaultPrevented) return;
+    event.preventDefault();
+    void takeDrop(event.dataTransfer);
+    taken();
+  });
+  listen(window, "dragover", (event) => hasFiles(event) && event.preventDefault());
 }
 
 /** @param {DragEvent} event */
