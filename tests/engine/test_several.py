@@ -243,8 +243,8 @@ async def test_nobody_uses_it(home: Path) -> None:
     async with running(home, keep_alive=0.3) as engine:
         await ask(engine, "b", 40, 0.02)
         assert "b" in loaded(engine), "its time begins when the answer has ended"
-        await until(lambda: loaded(engine) == set())
-        assert children() == []
+        await until(lambda: children() == [])
+        assert loaded(engine) == set()
         assert engine.status().state == "ready", "unloaded by policy"
         assert await ask(engine, "a") == "a "
 

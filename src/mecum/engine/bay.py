@@ -10,13 +10,16 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
-from mecum.engine.base import Load, Model, Status
+from mecum.engine.base import Load, Model, State, Status
 from mecum.engine.embedded import Embedded
 from mecum.engine.inventory import Entry
 from mecum.engine.memory import Phase, Tenant
 from mecum.engine.outlook import Outlook
 from mecum.errors import EngineDown, EngineError, MecumError
+
+_NOTHING: Final[tuple[State, None, None, int]] = ("stopped", None, None, 0)
 
 
 class Bay:
@@ -54,6 +57,8 @@ class Bay:
             load="unloaded",
             memory=outlook.plan.memory,
         )
+        self._seen: tuple[object, ...] = ()
+        self._shown = self._unloaded
 
     @property
     def name(self) -> str:
@@ -84,22 +89,32 @@ class Bay:
         return Tenant(self.name, size, least, self.phase, busy=bool(self.at_work), used=self.used, waits=waits)
 
     def model(self) -> Model:
-        """Return the model as it is now."""
-        if self.engine is None or self.phase == "going":
-            known, reason = self._unloaded, None
-        else:
-            status = self.engine.status()
-            known, reason = status.models[0] if status.models else self._unloaded, status.reason
-            known = replace(known, name=self.name, aliases=self._unloaded.aliases, file=self.entry.file, memory=self.memory)
-        if fault := self._fault():
+        """Return the model as it is now. It is asked several times a request, so what did not change is not made anew."""
+        state, reason, known, _ = self.engine.glance() if self.engine and self.phase != "going" else _NOTHING
+        fault = self._fault()
+        seen = (state, reason, known, fault, self.phase, self.memory, self.users, self.is_wanted)
+        if seen != self._seen:
+            self._seen, self._shown = seen, self._model(state, reason, known, fault)
+        return self._shown
+
+    def _model(self, state: State, reason: str | None, known: Model | None, fault: EngineError | None) -> Model:
+        if fault:
             reason = fault.message
         elif self.phase == "out" and self.is_wanted:
             reason = "It waits for room in memory."
-        return replace(known, load=self._load(), reason=reason, users=self.users)
+        return replace(
+            known or self._unloaded,
+            name=self.name,
+            aliases=self._unloaded.aliases,
+            file=self.entry.file,
+            memory=self.memory or self._unloaded.memory,
+            load=self._load(state),
+            reason=reason,
+            users=self.users,
+        )
 
-    def _load(self) -> Load:
+    def _load(self, state: State) -> Load:
         if self.phase == "in":
-            state = self.engine.status().state if self.engine else "failed"
             return "loaded" if state == "ready" else "failed" if state == "failed" else "loading"
         if self.phase == "coming" or self.is_wanted:
             return "loading"
@@ -128,7 +143,8 @@ class Bay:
             raise EngineDown(self.outlook.fault.message, retry_after=60)
         if self.failure and (wait := self.retry_after):
             raise self._down(self.failure, wait)
-        if self.phase == "in" and self.engine and (status := self.engine.status()).state == "failed":
+        if self.phase == "in" and self.engine and self.engine.glance()[0] == "failed":
+            status = self.engine.status()
             raise EngineDown(status.reason or "The engine does not run.", retry_after=status.retry_after or 1)
 
     def fail(self, error: EngineError, cooldown: float) -> None:

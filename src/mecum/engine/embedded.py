@@ -12,7 +12,7 @@ import dataclasses
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 
-from mecum.engine.base import AlwaysLoaded, Status
+from mecum.engine.base import AlwaysLoaded, Model, State, Status
 from mecum.engine.child import Child, Setup, look
 from mecum.engine.command import Backend, Binary, Wheel
 from mecum.engine.connection import Connection, StreamReply
@@ -103,6 +103,12 @@ class Embedded(AlwaysLoaded):
             restarts=watch.restarts,
             pid=watch.pid,
         )
+
+    def glance(self) -> tuple[State, str | None, Model | None, int]:
+        """Return state, reason, model and restarts of the status: with several models this is asked all the time."""
+        if self._supervisor is None or self._child is None:
+            return "stopped", None, None, 0
+        return self._supervisor.state, self._supervisor.reason, self._child.model, self._supervisor.restarts
 
     async def ready(self) -> None:
         """Return when the child has loaded the model.

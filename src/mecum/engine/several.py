@@ -97,7 +97,7 @@ class Several:
             default.as_a_whole(),
             models=tuple(self._bays[name].model() for name in self._entries),
             version=self._backend.version if self._backend else "",
-            restarts=sum(bay.restarts + (bay.engine.status().restarts if bay.engine else 0) for bay in self._bays.values()),
+            restarts=sum(bay.restarts + (bay.engine.glance()[3] if bay.engine else 0) for bay in self._bays.values()),
             budget=self._budget,
         )
 
@@ -214,6 +214,12 @@ class Several:
         if self._state == "stopped":
             return
         self._clear()
+        if any(bay.is_wanted for bay in self._bays.values()):
+            self._decide()
+        for bay in self._bays.values():
+            self._arm(bay)
+
+    def _decide(self) -> None:
         room = self._room()
         verdict = decide([bay.tenant() for bay in self._bays.values()], room)
         for name in verdict.refuse:
@@ -224,8 +230,6 @@ class Several:
             self._fetch(self._bays[name], memory)
         for name in verdict.unload:
             self._send_away(self._bays[name])
-        for bay in self._bays.values():
-            self._arm(bay)
 
     def _clear(self) -> None:
         """Let go of models whose file is gone, or is another one."""
