@@ -157,11 +157,8 @@ def main() -> None:
     rows = [[name, *(figure(of([one[key] for one in loads])) for of in (median, min, max))] for key, name in _named(units)]
     print(table(["", "median", "least", "most"], rows))
     print(f"## A conversation of {given.messages:,} messages, milliseconds\n")
-    print(
-        table(
-            ["", "frames", "p50", "p99", "longest", f"over {LONG:.0f}", "longest task"], [_row(*one) for one in long.items()]
-        )
-    )
+    heads = ["", "frames", "p50", "p99", "longest", f"over {LONG:.0f}", "longest task", "most CPU"]
+    print(table(heads, [_row(*one) for one in long.items()]))
 
 
 def _named(units: dict[str, str]) -> list[tuple[str, str]]:
