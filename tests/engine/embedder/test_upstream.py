@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.engine.embedder.vectors import Embedding, embedding, letters
+from tests.engine.waiting import until
 
 from mecum.engine.embedder.upstream import SHORTEST, UpstreamEmbedder
 from mecum.errors import EngineDown, InvalidRequest
@@ -171,6 +172,21 @@ async def test_another_dimension_than_before_is_refused_until_a_restart(
     server.vector = letters
     await asyncio.wait_for(embedder.usable(), 10)
     await embedder.embed_query("fox")
+
+
+async def test_another_model_than_before_is_refused_until_a_restart() -> None:
+    gone = contextlib.AsyncExitStack()
+    where, _ = await gone.enter_async_context(embedding())
+    async with started(settings(where.url)) as embedder:
+        before = embedder.identity
+        await gone.aclose()
+        with pytest.raises(EngineDown):
+            await embedder.embed_query("fox")
+        async with embedding(port=where.port, models=["numbers"]) as (_, server):
+            await until(lambda: "model numbers now, and had letters" in (embedder.status().reason or ""))
+            assert embedder.identity == before
+            server.models = ["letters"]
+            await asyncio.wait_for(embedder.usable(), 10)
 
 
 @pytest.mark.parametrize(

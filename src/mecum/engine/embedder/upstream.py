@@ -35,6 +35,7 @@ QUESTION: Final = 10.0  # seconds that a question may take
 WORK: Final = 120.0  # seconds that a batch may take
 SHORTEST: Final = 200  # characters to which a text that is refused is cut at most
 PROBE: Final = "mecum"  # what is embedded to see how the server does
+_BACK: Final = "Let it run the one from before, or restart mecum, which then embeds all documents anew."
 
 log = logging.getLogger(__name__)
 
@@ -191,7 +192,10 @@ class UpstreamEmbedder:
         """Ask the server what it runs, and for a vector."""
         self._down.clear()
         try:
-            self._model = self._settings.embedder_model or await self._only_model()
+            model = self._settings.embedder_model or await self._only_model()
+            if self._dimension and model != self._model:  # the same identity, the same vectors
+                raise EngineBroke(f"The engine has the model {model} now, and had {self._model} before. {_BACK}")
+            self._model = model
             self._forms = self._usual_forms()
             dimension = (await self._post([self._forms.of("passage", PROBE)], QUESTION)).vectors.shape[1]
             if self._dimension not in (0, dimension):
@@ -231,8 +235,8 @@ class UpstreamEmbedder:
 
     def _changed(self, dimension: int) -> str:
         return (
-            f"The engine gives vectors of {dimension} numbers now, and gave {self._dimension} before: it has another model. "
-            "Let it run the one from before, or restart mecum, which then embeds all documents anew."
+            f"The engine gives vectors of {dimension} numbers now, and gave {self._dimension} before: "
+            f"it has another model. {_BACK}"
         )
 
 
