@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mecum.engine.gguf import Header, Value
 from mecum.engine.machine import Machine
-from mecum.engine.plan import OVERHEAD, Plan, make_plan, token_bytes
+from mecum.engine.plan import MIB, OVERHEAD, Plan, least, make_plan, token_bytes, within
 from mecum.errors import EngineStartError
 from mecum.settings.schema import EngineSettings
 
@@ -106,3 +106,34 @@ def test_what_is_planned_fits(memory: int, weights: int, slots: int | None, cont
     assert taken + found.cache_mib * 1024 * 1024 <= memory
     assert slots in (None, found.slots)
     assert context is None or found.context >= context
+
+
+@given(
+    weights=st.integers(1, 30 * GB),
+    memory=st.integers(GB, 64 * GB),
+    part=st.floats(0.3, 1),
+    model=st.sampled_from([SMOL, LLAMA_3B]),
+    slots=st.none() | st.integers(1, 8),
+)
+def test_within_less_memory_it_has_fewer_slots_of_the_same_context(
+    weights: int, memory: int, part: float, model: Header, slots: int | None
+) -> None:
+    try:
+        whole = make_plan(model, weights, EngineSettings(slots=slots), Machine(2, memory))
+    except EngineStartError:
+        return
+    assert whole.memory <= memory
+    needs = least(whole, model, weights, slots=slots)
+    assert needs <= whole.memory
+    given_ = max(needs, int(whole.memory * part))
+    found = within(whole, model, weights, given_)
+    assert found.memory <= given_
+    assert (found.context, found.threads, found.batch) == (whole.context, whole.threads, whole.batch)
+    assert found.slots == slots if slots else whole.slots / 2 <= found.slots <= whole.slots
+    taken = weights + OVERHEAD + found.slots * found.context * token_bytes(model) + found.cache_mib * MIB
+    assert found.memory == taken
+
+
+def test_with_all_its_memory_it_is_as_it_was() -> None:
+    whole = make_plan(SMOL, GB // 10, EngineSettings(), Machine(2, 16 * GB))
+    assert within(whole, SMOL, GB // 10, whole.memory) == whole

@@ -111,7 +111,7 @@ class Inventory:
     def _read(self, file: Path) -> Entry:
         files = parts(file)
         stamp = tuple((stat.st_size, stat.st_mtime_ns) for stat in (one.stat() for one in files))
-        header = self._headers.get((file, stamp)) or gguf.read(file)
+        header = self._headers[file, stamp] = self._headers.get((file, stamp)) or gguf.read(file)
         check_chats(header)
         name = name_of(header)
         return Entry(name, name, files, header, stamp, starter=file in self._starter())
