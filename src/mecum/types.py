@@ -59,7 +59,7 @@ class Sampling:
     response_format: Json | None = None
     reasoning_effort: str | None = None
     thinking_budget_tokens: int | None = None
-    chat_template_kwargs: Mapping[str, bool | int | float | str] | None = None
+    chat_template_kwargs: Mapping[str, bool] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,7 +219,7 @@ def test_sampling() -> None:
     tool = {"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}
     schema = {"name": "s", "schema": {"type": "object"}, "strict": True}
     fields: Json = {
-        "temperature": 0.5, "top_p": 0.9, "top_k": 40, "min_p": 0.05, "stop": "x", "seed": 3, "n": 2,
+        "temperature": 0.5, "top_p": 0.9, "top_k": 40, "min_p": 0.05, "repeat_penalty": 1.1, "stop": "x", "seed": 3, "n": 2,
         "presence_penalty": 1, "frequency_penalty": -1, "logit_bias": {"5": -100}, "logprobs": True, "top_logprobs": 3,
         "tools": [tool], "tool_choice": {"type": "function", "function": {"name": "f"}}, "parallel_tool_calls": False,
         "response_format": {"type": "json_schema", "json_schema": schema}, "reasoning_effort": "low",
@@ -227,6 +227,20 @@ def test_sampling() -> None:
     asked = _request(fields)["sampling"]
     assert {field: getattr(asked, field) for field in fields} == {**fields, "stop": ("x",), "tools": (tool,)}
     assert _request({"response_format": {"type": "text"}})["sampling"].response_format is None
+
+
+def test_thoughts() -> None:
+    messages = [
+        {"role": "user", "content": "2+2?", "reasoning_content": "no thought of ours"},
+        {"role": "assistant", "content": "4", "reasoning_content": "two and two"},
+        {"role": "assistant", "content": "5", "reasoning": "another name"},
+        {"role": "assistant", "content": "6", "reasoning_content": None},
+    ]
+    turns = _request({"messages": messages})["messages"]
+    assert [turn.reasoning for turn in turns] == [None, "two and two", "another name", None]
+    told = {"enable_thinking": False, "thinking": None, "x": "{{ 7 }}"}
+    assert _request({"chat_template_kwargs": told})["sampling"].chat_template_kwargs == {"enable_thinking": False}
+    assert _request({"chat_template_kwargs": {"x": 1}})["sampling"].chat_template_kwargs is None
 
 
 @pytest.mark.parametrize(

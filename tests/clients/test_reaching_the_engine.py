@@ -54,6 +54,8 @@ def engine_was_asked(recorder: Recorder, relay: Server, path: str, body: Json) -
         ("response_format", FORMAT),
         ("response_format", {"type": "json_object"}),
         ("reasoning_effort", "low"),
+        ("repeat_penalty", 1.1),
+        ("chat_template_kwargs", {"enable_thinking": False}),
     ],
 )
 def test_parameters(recorder: Recorder, relay: Server, path: str, name: str, value: Any) -> None:
@@ -68,6 +70,13 @@ def test_parameters(recorder: Recorder, relay: Server, path: str, name: str, val
 def test_tool_choice(recorder: Recorder, relay: Server, choice: str | Json) -> None:
     asked = engine_was_asked(recorder, relay, V1, asks("hi", tools=[TOOL], tool_choice=choice))
     assert asked["tool_choice"] == choice
+
+
+def test_thoughts_of_past_turns_stay_here(recorder: Recorder, relay: Server) -> None:
+    """Servers there are that refuse them (DeepSeek's)."""
+    past = [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "reasoning_content": "c"}]
+    asked = engine_was_asked(recorder, relay, V1, {"messages": [*past, {"role": "user", "content": "d"}]})
+    assert asked["messages"][1] == {"role": "assistant", "content": "b"}
 
 
 def test_logprobs(recorder: Recorder, relay: Server) -> None:

@@ -197,7 +197,7 @@ def _sampling(body: ChatBody) -> Sampling:
         parallel_tool_calls=body.parallel_tool_calls,
         response_format=_response_format(body),
         reasoning_effort=body.reasoning_effort,
-        chat_template_kwargs=body.chat_template_kwargs or None,
+        chat_template_kwargs=told.model_dump(exclude_none=True) or None if (told := body.chat_template_kwargs) else None,
     )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr, WithJsonSchema
+from pydantic import BeforeValidator, ConfigDict, Field
 
 from mecum.api.fields import MAX_ENTRIES, WHOLE, Body, Flag, Many, Name, Number, few, one_or_many, words
 from mecum.api.metadata import Metadata
@@ -19,7 +19,6 @@ MAX_MESSAGES = 4096
 MAX_PARTS = 4096
 MAX_STOPS = 16
 MAX_TOOLS = 128
-MAX_KWARGS = 16
 
 
 class TextPart(Body):
@@ -160,20 +159,11 @@ _Tools = Annotated[Many[Tool], Field(max_length=MAX_TOOLS, json_schema_extra=wor
 _Modalities = Annotated[Many[Literal["text"]], Field(max_length=1, json_schema_extra=words('the list ["text"]'))]
 
 
-_WORD = r"^[A-Za-z_][A-Za-z0-9_]{0,63}$"
-_KWARGS: dict[str, Any] = {
-    "type": "object",
-    "maxProperties": MAX_KWARGS,
-    "propertyNames": {"pattern": _WORD},
-    "additionalProperties": {"type": ["boolean", "number", "string"]},
-    "x-allowed": f"an object of at most {MAX_KWARGS} entries, from a name to true, false, a number or a text",
-}
-_Kwargs = Annotated[
-    dict[Annotated[str, Field(pattern=_WORD)], StrictBool | StrictInt | StrictFloat | StrictStr],
-    Field(max_length=MAX_KWARGS),
-    BeforeValidator(few),
-    WithJsonSchema(_KWARGS),
-]
+class TemplateKwargs(Body):
+    """What a chat template is told besides: of llama.cpp's and vLLM's parameter, what switches thoughts on or off."""
+
+    enable_thinking: Flag | None = Field(None, description="whether to think first (templates of Qwen3, GLM and others)")
+    thinking: Flag | None = Field(None, description="the same, where a template calls it so (DeepSeek's, Granite's)")
 
 
 class StreamOptions(Body):
@@ -223,7 +213,5 @@ class ChatBody(Body):
     parallel_tool_calls: Flag | None = None
     response_format: Annotated[PlainFormat | SchemaFormat, Field(discriminator="type")] | None = None
     reasoning_effort: Literal["none", "minimal", "low", "medium", "high", "xhigh"] | None = None
-    chat_template_kwargs: _Kwargs | None = Field(
-        None, description='what the chat template is told besides, such as {"enable_thinking": false}'
-    )
+    chat_template_kwargs: TemplateKwargs | None = None
     modalities: _Modalities | None = None
