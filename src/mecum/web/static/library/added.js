@@ -20,10 +20,10 @@ const PAUSE = 100; // milliseconds between two drawings
 export function showAdded(container) {
   /** @type {Map<number, Row>} */
   const rows = new Map();
-  const head = h("div", { class: "added-head" });
+  const head = new Head();
   const list = h("ul", { id: "added" });
   const rest = h("p", { class: "hint" });
-  replace(container, head, list, rest);
+  replace(container, head.element, list, rest);
   let timer = 0;
   let busy = false;
 
@@ -31,7 +31,7 @@ export function showAdded(container) {
     timer = 0;
     const sums = uploads.sums;
     container.hidden = !sums.all;
-    replace(head, ...headOf(sums));
+    head.show(sums);
     const ranked = Map.groupBy(uploads.all, rank);
     const shown = RANKS.flatMap((each) => ranked.get(each) ?? []).slice(0, MOST);
     const numbers = new Set(shown.map(({ number }) => number));
@@ -61,22 +61,24 @@ function rank(upload) {
   return isOpen(upload) ? "waiting" : "done";
 }
 
-/** @param {typeof uploads.sums} sums */
-function headOf(sums) {
-  const done = sums.done + sums.failed;
-  const title = h(
-    "h2",
-    {},
-    sums.open || sums.read
-      ? t("library.added.busy", { done: number(done), all: number(sums.all) })
-      : t("library.added.all", { number: number(sums.all) }),
-  );
-  const bar = sums.open ? h("progress", { max: 1, value: sums.part, "aria-label": t("library.added.progress") }) : null;
-  const again = sums.failed ? button(t("library.added.retry"), () => uploads.retryFailed(), { class: "button plain" }) : null;
-  const stop = sums.open ? button(t("library.added.cancel"), () => uploads.cancelAll(), { class: "button plain" }) : null;
-  const clear =
-    sums.open + sums.read < sums.all ? button(t("library.added.clear"), () => uploads.clear(), { class: "button plain" }) : null;
-  return [title, bar, h("span", { class: "actions" }, again, stop, clear)];
+/** Its buttons stay while figures change, so that no press on them is lost. */
+class Head {
+  title = h("h2", {});
+  bar = h("progress", { max: 1, "aria-label": t("library.added.progress") });
+  again = button(t("library.added.retry"), () => uploads.retryFailed(), { class: "button plain" });
+  stop = button(t("library.added.cancel"), () => uploads.cancelAll(), { class: "button plain" });
+  clear = button(t("library.added.clear"), () => uploads.clear(), { class: "button plain" });
+  element = h("div", { class: "added-head" }, this.title, this.bar, h("span", { class: "actions" }, this.again, this.stop, this.clear));
+
+  /** @param {typeof uploads.sums} sums */
+  show({ all, open, read, failed, done, part }) {
+    const busy = t("library.added.busy", { done: number(done + failed), all: number(all) });
+    this.title.textContent = open || read ? busy : t("library.added.all", { number: number(all) });
+    this.bar.value = part;
+    this.bar.hidden = this.stop.hidden = !open;
+    this.again.hidden = !failed;
+    this.clear.hidden = open + read === all;
+  }
 }
 
 class Row {

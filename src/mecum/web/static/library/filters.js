@@ -20,7 +20,7 @@ export class Filters {
     this.state = select("filter-state", t("library.filter.state"), (value) => this.set({ states: statesOf(value) }));
     this.kind = select("filter-kind", t("library.filter.kind"), (kind) => this.set({ kind }));
     this.collection = select("filter-collection", t("library.filter.collection"), (collection) => this.set({ collection }));
-    this.reset = button(t("library.filter.reset"), () => this.set({ states: [], kind: "", collection: "" }), { class: "button plain" });
+    this.reset = button(t("library.filter.reset"), () => this.#clear(), { class: "button plain" });
     const options = [
       ...Object.keys(CHOICES).map((name) => [name, t(`library.filter.state.${name || "all"}`)]),
       ...STATES.map((name) => [name, t(`library.state.${name}`)]),
@@ -35,6 +35,11 @@ export class Filters {
     this.value = { ...this.value, ...some };
     this.#mark();
     this.changed();
+  }
+
+  #clear() {
+    this.set({ states: [], kind: "", collection: "" });
+    (this.state.element.hidden ? this.kind : this.state).input.focus(); // the button is gone
   }
 
   /** The state says nothing of passages that are found. @param {boolean} searching */
@@ -78,8 +83,9 @@ function select(id, name, chosen) {
   return { input, element: h("div", { class: "filter" }, h("label", { for: id }, name), input) };
 }
 
-/** @param {HTMLSelectElement} input @param {[string, string][]} options */
+/** Not while somebody chooses in it. @param {HTMLSelectElement} input @param {[string, string][]} options */
 function fill(input, options) {
+  if (input === document.activeElement) return;
   const now = input.value;
   replace(input, ...options.map(([value, name]) => h("option", { value }, name)));
   input.value = now;

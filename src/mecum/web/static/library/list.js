@@ -1,6 +1,6 @@
 // The documents, page by page in the order of their paths; it follows what happens to them.
 import { get } from "../api.js";
-import { h, replace } from "../dom.js";
+import { h } from "../dom.js";
 import { number, t } from "../strings/index.js";
 import { words } from "../sources/words.js";
 import { announce } from "../ui/announce.js";
@@ -29,18 +29,22 @@ export class DocumentList {
     this.filters = filters;
     this.title = h("h2", { tabindex: -1 }, t("library.list"));
     this.all = h("input", { type: "checkbox", id: "select-all", onchange: () => this.#select(this.all.checked) });
-    this.head = h("div", { class: "documents-head" });
+    this.chosen = h("span", { hidden: true });
+    this.remove = button(t("shell.delete"), () => this.#remove(), { icon: "trash", class: "button danger", hidden: true });
+    const everything = h("label", { for: "select-all" }, this.all, t("library.list.select"));
+    this.head = h("div", { class: "documents-head", hidden: true }, everything, this.chosen, this.remove);
     this.list = h("ul", { class: "documents" });
-    this.note = h("p", { class: "hint", role: "status" });
+    this.note = h("p", { class: "hint" }); // no live region: it changes with every file that is read
     this.further = button(t("library.list.more"), () => this.#more(), { hidden: true });
     this.element = h("section", { "aria-label": t("library.list") }, this.title, this.head, this.list, this.note, this.further);
   }
 
-  /** Loads the first page anew, for the filter that holds now. */
-  load() {
+  /** Loads the first page anew, for the filter that holds now. @param {{read?: boolean}} [options] whether what came is read out */
+  async load({ read = false } = {}) {
     this.#rows.clear();
     this.list.replaceChildren();
-    return this.#fetch(PAGE);
+    await this.#fetch(PAGE);
+    if (read && !this.element.hidden) announce(this.note.textContent ?? "");
   }
 
   leave() {
@@ -107,7 +111,7 @@ export class DocumentList {
     const before = this.#rows;
     this.#rows = new Map();
     items.forEach((item, index) => {
-      const row = before.get(item.id) ?? new DocumentRow(item, () => this.#draw());
+      const row = before.get(item.id) ?? new DocumentRow(item, () => this.#choose());
       row.show(item);
       this.#rows.set(item.id, row);
       if (this.list.children[index] !== row.element) this.list.insertBefore(row.element, this.list.children[index] ?? null);
@@ -117,30 +121,36 @@ export class DocumentList {
 
   #draw() {
     const shown = this.#rows.size;
-    const chosen = [...this.#rows.values()].filter((row) => row.box.checked);
-    this.all.checked = chosen.length > 0 && chosen.length === shown;
-    this.all.indeterminate = chosen.length > 0 && chosen.length < shown;
-    const narrowed = this.#query().size > 0;
+    const chosen = this.#chosen.length;
+    this.all.checked = chosen > 0 && chosen === shown;
+    this.all.indeterminate = chosen > 0 && chosen < shown;
+    this.head.hidden = !shown;
+    this.chosen.hidden = this.remove.hidden = !chosen;
+    this.chosen.textContent = t("library.list.selected", { number: chosen });
     this.note.textContent = shown
       ? t("library.list.shown", { shown: number(shown), total: number(this.#total) })
-      : t(narrowed ? "library.list.none" : "library.list.empty");
+      : t(this.#query().size ? "library.list.none" : "library.list.empty");
     this.further.hidden = !this.#cursor;
-    const everything = h("label", { for: "select-all" }, this.all, t("library.list.select"));
-    const remove = button(t("shell.delete"), () => this.#remove(chosen), { icon: "trash", class: "button danger" });
-    const tools = chosen.length ? [h("span", { role: "status" }, t("library.list.selected", { number: chosen.length })), remove] : [];
-    const focused = this.head.contains(document.activeElement) ? document.activeElement : null;
-    replace(this.head, ...(shown ? [everything, ...tools] : []));
-    if (focused === this.all) this.all.focus();
+  }
+
+  get #chosen() {
+    return [...this.#rows.values()].filter((row) => row.box.checked);
+  }
+
+  /** After somebody chose: read to those who do not see it. */
+  #choose() {
+    this.#draw();
+    announce(this.chosen.textContent ?? "");
   }
 
   /** @param {boolean} chosen */
   #select(chosen) {
     for (const row of this.#rows.values()) row.box.checked = chosen;
-    this.#draw();
+    this.#choose();
   }
 
-  /** @param {DocumentRow[]} rows */
-  async #remove(rows) {
+  async #remove() {
+    const rows = this.#chosen;
     if (!(await askToRemove(rows.map((row) => row.document)))) return;
     for (const row of rows) row.box.checked = false;
     this.title.focus();

@@ -1,4 +1,5 @@
-// What the library holds, and how far it is: the counts as cards.
+// What the library holds, and how far it is: the counts as cards. Its elements stay while figures change, so that a press or
+// the focus on one is never lost.
 import { h, replace } from "../dom.js";
 import { number, t } from "../strings/index.js";
 
@@ -12,51 +13,57 @@ import { number, t } from "../strings/index.js";
 export const total = (counts) => Object.values(counts.documents).reduce((sum, each) => sum + each, 0);
 
 /**
- * Shows the counts. `filter` is called with the states that a card stands for.
+ * Returns what shows the counts. `filter` is called with the states that a card stands for.
  * @param {HTMLElement} container
- * @param {Counts} counts
  * @param {(states: string[]) => void} filter
+ * @returns {(counts: Counts) => void}
  */
-export function showSummary(container, counts, filter) {
-  const { documents, embedder } = counts;
-  const waiting = (documents.queued ?? 0) + (documents.processing ?? 0);
-  const faulty = (documents.failed ?? 0) + (documents.no_text ?? 0);
-  const cards = [
-    card(number(total(counts)), t("library.summary.documents", { number: total(counts) })),
-    card(number(counts.passages), t("library.summary.passages", { number: counts.passages })),
-    waiting ? card(number(waiting), t("library.summary.waiting"), () => filter(["queued", "processing"])) : null,
-    faulty ? card(number(faulty), t("library.summary.faulty"), () => filter(["failed", "no_text"])) : null,
-  ];
-  replace(
-    container,
-    h("ul", { class: "summary" }, ...cards),
-    meaning(counts),
-    embedder.state === "ready" ? null : h("p", { class: "notice" }, reason(embedder)),
-  );
+export function summary(container, filter) {
+  const documents = card();
+  const passages = card();
+  const waiting = card(() => filter(["queued", "processing"]));
+  const faulty = card(() => filter(["failed", "no_text"]));
+  const bar = h("progress", { "aria-label": t("library.summary.embedding") });
+  const far = h("span", {});
+  const embedding = h("p", { class: "embedding hint", hidden: true }, bar, far);
+  const notice = h("p", { class: "notice", hidden: true });
+  const list = h("ul", { class: "summary" }, documents.element, passages.element, waiting.element, faulty.element);
+
+  return (counts) => {
+    const { embedder, without_vector: missing, passages: all } = counts;
+    const of = (/** @type {string[]} */ states) => states.reduce((sum, state) => sum + (counts.documents[state] ?? 0), 0);
+    documents.show(total(counts), t("library.summary.documents", { number: total(counts) }), true);
+    passages.show(all, t("library.summary.passages", { number: all }), true);
+    waiting.show(of(["queued", "processing"]), t("library.summary.waiting"));
+    faulty.show(of(["failed", "no_text"]), t("library.summary.faulty"));
+    embedding.hidden = embedder.state !== "ready" || !missing;
+    Object.assign(bar, { max: Math.max(1, all), value: all - missing });
+    far.textContent = t("library.summary.embedded", { done: number(all - missing), all: number(all) });
+    notice.hidden = embedder.state === "ready";
+    notice.textContent = reason(embedder);
+    if (!list.isConnected) replace(container, list, embedding, notice);
+  };
 }
 
-/** @param {string} figure @param {string} words @param {() => void} [press] */
-function card(figure, words, press) {
-  const inside = [h("strong", {}, figure), h("span", {}, words)];
-  return h(
-    "li",
-    {},
-    press ? h("button", { type: "button", class: "card", onclick: press }, ...inside) : h("div", { class: "card" }, ...inside),
-  );
-}
-
-/** How far the passages are found by their meaning. @param {Counts} counts */
-function meaning({ passages, without_vector: missing, embedder }) {
-  if (embedder.state !== "ready" || !missing) return null;
-  const bar = h("progress", { max: passages, value: passages - missing, "aria-label": t("library.summary.embedding") });
-  return h(
-    "p",
-    { class: "embedding hint" },
-    bar,
-    t("library.summary.embedded", { done: number(passages - missing), all: number(passages) }),
-  );
+/** One with something to press where `press` is given. @param {() => void} [press] */
+function card(press) {
+  const figure = h("strong", {});
+  const words = h("span", {});
+  const inside = press
+    ? h("button", { type: "button", class: "card", onclick: press }, figure, words)
+    : h("div", { class: "card" }, figure, words);
+  const element = h("li", {}, inside);
+  /** @param {number} count @param {string} text @param {boolean} [always] also when it is none */
+  function show(count, text, always = false) {
+    element.hidden = !count && !always;
+    figure.textContent = number(count);
+    words.textContent = text;
+  }
+  return { element, show };
 }
 
 /** @param {{state: string, reason: string | null}} embedder */
-const reason = ({ state, reason: said }) =>
-  [t(state === "missing" ? "library.embedder.missing" : "library.embedder.off"), state === "missing" ? "" : said].filter(Boolean).join(" ");
+function reason({ state, reason: said }) {
+  if (state === "missing") return t("library.embedder.missing");
+  return [t("library.embedder.off"), said].filter(Boolean).join(" ");
+}

@@ -8,7 +8,7 @@ import { Filters } from "./filters.js";
 import { DocumentList } from "./list.js";
 import { followLibrary } from "./live.js";
 import { Search } from "./search.js";
-import { showSummary } from "./summary.js";
+import { summary } from "./summary.js";
 
 const PAUSE = 1000; // milliseconds: many changes in a row ask for the counts once
 
@@ -19,9 +19,9 @@ const PAUSE = 1000; // milliseconds: many changes in a row ask for the counts on
  */
 export function mount(container, context) {
   const { t } = context;
-  const summary = h("div", { id: "library", class: "library-summary" });
+  const facts = h("div", { id: "library", class: "library-summary" });
   const added = h("section", { class: "added", "aria-label": t("library.added"), hidden: true });
-  const filters = new Filters(() => (remember(), list.load(), search.results.hidden || search.again()));
+  const filters = new Filters(() => (remember(), list.load({ read: true }), search.results.hidden || search.again()));
   const list = new DocumentList(filters);
   const search = new Search(context, filters, (searching) => {
     list.element.hidden = searching;
@@ -38,11 +38,10 @@ export function mount(container, context) {
   const find = h("div", { class: "find" }, search.form, filters.element);
   replace(
     container,
-    h("div", { class: "page library" }, h("h1", {}, t("view.library")), summary, box.element, added, find, search.results, list.element),
+    h("div", { class: "page library" }, h("h1", {}, t("view.library")), facts, box.element, added, find, search.results, list.element),
   );
 
-  const showCounts = (/** @type {import("./summary.js").Counts} */ counts) =>
-    showSummary(summary, counts, (states) => filters.set({ states }));
+  const showCounts = summary(facts, (states) => filters.set({ states }));
   let timer = 0;
   async function refresh() {
     timer = 0;
@@ -52,7 +51,7 @@ export function mount(container, context) {
       filters.show(facets);
       box.offer(Object.keys(facets.collections));
     } catch (error) {
-      replace(summary, h("p", { role: "alert", class: "fault" }, words(error)));
+      replace(facts, h("p", { role: "alert", class: "fault" }, words(error)));
     }
   }
   const unfollow = followLibrary((event) => {
