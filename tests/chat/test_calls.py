@@ -174,6 +174,12 @@ def test_what_the_engine_has_read_is_left_alone() -> None:
     assert read_all(batches) == [Delta("<too"), Delta(tool_calls=[call]), text, Delta(finish_reason="tool_calls")]
 
 
+def test_a_call_that_comes_twice_is_one() -> None:
+    call = {"index": 0, "id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    batches = [[Delta(CALLS["plain"][0])], [Delta(tool_calls=[call], finish_reason="tool_calls")], [Delta(usage=USAGE)]]
+    assert summary(read_all(batches)) == ("", CALLS["plain"][1], "tool_calls")
+
+
 def test_words_are_not_held_back() -> None:
     assert read_all([[Delta("Hel")], [Delta("lo")]]) == [Delta("Hel"), Delta("lo")]
     assert read_all([[Delta('{"name": "f", "age')], [Delta('"')]]) == [Delta('{"name": "f", "age'), Delta('"')]

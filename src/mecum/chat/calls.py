@@ -84,7 +84,9 @@ class _Reader:
         self._closed = False  # no call is looked for any more
 
     def read(self, delta: Delta) -> Iterator[Delta]:
-        if delta.tool_calls and not self._theirs:
+        if delta.tool_calls and self._calls:  # some servers send a call twice: as the model wrote it, then read
+            delta = delta._replace(tool_calls=None)
+        elif delta.tool_calls and not self._theirs:
             yield from self._leave_it()
         other = delta._replace(content=None, finish_reason=None)
         if other != Delta(choice=self._choice) or other == delta:
