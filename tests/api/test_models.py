@@ -19,7 +19,7 @@ from tests.engine.waiting import until
 
 from mecum.app.build import build
 from mecum.app.local import served
-from mecum.settings.schema import LibrarySettings, ModelSettings
+from mecum.settings.schema import LibrarySettings, ModelSettings, ServerSettings
 from mecum.types import Json
 
 T = TypeVar("T")
@@ -65,10 +65,12 @@ class Client:
 
 
 @asynccontextmanager
-async def program(home: Path, memory: int = ALL, **more: Any) -> AsyncIterator[Client]:
+async def program(
+    home: Path, memory: int = ALL, *, server: ServerSettings | None = None, **more: Any
+) -> AsyncIterator[Client]:
     """The whole program over the models of a home, in this process: children are started from the main thread alone."""
-    settings = settings_of(home, memory, **more).model_copy(update={"library": LibrarySettings(embedder="none")})
-    app = build(settings)
+    parts = {"library": LibrarySettings(embedder="none"), "server": server or ServerSettings()}
+    app = build(settings_of(home, memory, **more).model_copy(update=parts))
     try:
         await app.start()
         async with served(app) as address:
@@ -152,6 +154,37 @@ async def test_a_role_names_its_model(home: Path) -> None:
         assert (await client.chat(None, metadata=metadata))[1]["model"] == "b"
         assert (await client.chat("mecum", metadata=metadata))[1]["model"] == "b"
         assert (await client.chat("a", metadata=metadata))[1]["model"] == "a"
+
+
+async def test_a_stream_has_comments_while_its_model_loads(home: Path) -> None:
+    async with program(home, server=ServerSettings(header_wait=0.1, keepalive=0.1)) as client:
+        await client.ready()
+        body: Json = {"messages": [{"role": "user", "content": "2 0"}], "model": "slow-e", "stream": True}
+        async with client.session.post(client.url + V1, json=body) as answer:
+            assert answer.status == 200
+            text = (await answer.read()).decode()
+    comments, _, events = text.partition("data: ")
+    assert comments.count(":") >= 3
+    assert events.count("slow-e ") == 2
+    assert events.endswith("data: [DONE]\n\n")
+
+
+async def test_another_choice_of_the_default_holds_at_once(home: Path) -> None:
+    chosen = home / "models" / "default"
+    chosen.write_text("a.gguf\n")
+    async with program(home, model=str(home / "models" / "a.gguf")) as client:
+        assert (await client.chat(None))[1]["model"] == "a"
+        fresh = chosen.with_name(".fresh")  # as the command writes it
+        fresh.write_text("b-q4_k_m.gguf\n")
+        fresh.replace(chosen)
+        assert (await client.chat(None))[1]["model"] == "b"
+        assert (await client.ask("GET", "/v1/models"))[1]["data"][0]["id"] == "b"
+
+
+async def test_a_model_that_the_settings_name_stays_the_default(home: Path) -> None:
+    async with program(home, model="a") as client:
+        (home / "models" / "default").write_text("b-q4_k_m.gguf\n")
+        assert (await client.chat(None))[1]["model"] == "a"
 
 
 async def test_loading_and_unloading(home: Path) -> None:

@@ -114,6 +114,7 @@ class _Here:
         return alone.answer(self._app, question)
 
     async def models(self) -> list[str]:
+        await self._app.engine.refresh()
         return [model.name for model in self._app.engine.status().models]
 
 

@@ -75,7 +75,7 @@ class Several:
             raise bay.outlook.fault
         self._entries, self._state = {entry.name: entry}, "ready"
         await self._loader.begin(bay, self._backend, bay.outlook.plan.memory)
-        bay.loading = self._spawn(self._loader.arrive(bay))
+        bay.moving = self._spawn(self._loader.arrive(bay))
         self._spawn(self.refresh())
 
     async def aclose(self) -> None:
@@ -83,8 +83,8 @@ class Several:
         self._state = "stopped"
         for bay in self._bays.values():
             bay.refuse(EngineDown("The engine was stopped."))
-            if bay.loading:
-                bay.loading.cancel()  # what is on its way out must not be: it would leave its process behind
+            if bay.phase == "coming":
+                self._send_away(bay)
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await asyncio.gather(*(self._loader.leave(bay) for bay in self._bays.values()))
 
@@ -137,21 +137,24 @@ class Several:
         bay = self._installed(model)
         bay.forgive()
         bay.check()
+        bay.refused = None
         if bay.phase != "in":
             bay.wanted = next(self._numbers)
             self._settle()
+        if bay.refused:
+            raise bay.refused
 
     async def unload(self, model: str) -> None:
         """Unload a model (`base.Engine.unload`), also while it loads."""
         bay = self._bay(model)
         if bay.users:
-            raise ModelInUse(f"{bay.name} is in use by {bay.users} requests. Try again when they have ended.", param="model")
+            who = "a request" if bay.users == 1 else f"{bay.users} requests"
+            raise ModelInUse(f"{bay.name} is in use by {who}. Try again when that has ended.", param="model")
         bay.wanted = None
-        if bay.loading and not bay.loading.done():
-            bay.loading.cancel()
-            await asyncio.wait({bay.loading})
         if bay.phase in ("in", "coming"):
-            await asyncio.shield(self._send_away(bay))
+            self._send_away(bay)
+        if bay.phase == "going" and bay.moving:
+            await asyncio.wait({bay.moving})  # and no longer: who has asked meanwhile has it loaded anew
 
     async def count(self, prompt: Prompt) -> int | None:
         """Return the prompt's tokens with its model's template."""
@@ -253,11 +256,12 @@ class Several:
     def _fetch(self, bay: Bay, memory: int) -> None:
         assert self._backend is not None  # noqa: S101 # it has started
         bay.phase, bay.memory = "coming", memory
-        bay.loading = self._spawn(self._loader.load(bay, self._backend, memory))
+        bay.moving = self._spawn(self._loader.load(bay, self._backend, memory))
 
-    def _send_away(self, bay: Bay) -> asyncio.Task[None]:
+    def _send_away(self, bay: Bay) -> None:
+        """Unload a model that is loaded or being loaded. Only once: what is on its way out is never called off."""
         bay.phase = "going"
-        return self._spawn(self._loader.leave(bay))
+        bay.moving = self._spawn(self._loader.leave(bay, bay.moving))
 
     def _arm(self, bay: Bay) -> None:
         """See to it that a model that is not used is unloaded after its time."""
