@@ -38,10 +38,11 @@ class Bay:
         self.used = 0.0
         self.restarts = 0
         self.wanted: int | None = None
+        self.refused: MecumError | None = None  # why it was not loaded when it was wanted
         self.gone = False  # its file is there no more, or is another one
         self.at_work: set[Use] = set()
         self.waiting: list[Use] = []
-        self.loading: asyncio.Task[None] | None = None
+        self.moving: asyncio.Task[None] | None = None  # what loads or unloads it, or did so last
         self.timer: asyncio.TimerHandle | None = None
         self.failure: EngineError | None = None
         self._retry_at = 0.0
@@ -157,7 +158,7 @@ class Bay:
 
     def forgive(self) -> None:
         """Forget the failure: the next request tries again."""
-        self.failure, self._retry_at = None, 0.0
+        self.failure, self.refused, self._retry_at = None, None, 0.0
 
     def admit(self) -> None:
         """Let in all that waits."""
@@ -169,7 +170,7 @@ class Bay:
 
     def refuse(self, error: MecumError) -> None:
         """Tell all that waits why it will not be."""
-        self.wanted = None
+        self.wanted, self.refused = None, error if self.wanted is not None else self.refused
         for use in self.waiting:
             use.refusal = error
             use.turn.set()

@@ -1,7 +1,7 @@
 """Loads one model of several, and unloads it: from an empty bay to one that works, and back.
 
-Invariant (`tests/engine/test_several.py`): whatever happens on the way, cancellation too, the bay is loaded or empty at the
-end, and an empty one has no process.
+Invariant (`tests/engine/test_several.py`, `test_several_races.py`): whatever happens on the way, the bay is loaded or empty
+at the end, and an empty one has no process. Loading may be cancelled, by `leave` alone; leaving never is.
 """
 
 from __future__ import annotations
@@ -62,14 +62,11 @@ class Loader:
         await bay.engine.start()
 
     async def arrive(self, bay: Bay) -> None:
-        """Wait until a model that has begun is loaded; one that fails, or is called off, is unloaded again."""
+        """Wait until a model that has begun is loaded; one that fails is unloaded again."""
         try:
             await _up(bay)
         except EngineError as error:
             await self.fail(bay, error)
-        except asyncio.CancelledError:
-            await self.leave(bay)
-            raise
         else:
             seconds = round(time.monotonic() - bay.used, 2)
             bay.phase, bay.used, bay.wanted = "in", time.monotonic(), None
@@ -81,9 +78,6 @@ class Loader:
             await self.begin(bay, backend, memory)
         except EngineError as error:
             await self.fail(bay, error)
-        except asyncio.CancelledError:
-            await self.leave(bay)
-            raise
         else:
             await self.arrive(bay)
 
@@ -93,10 +87,14 @@ class Loader:
         bay.fail(error, COOLDOWN)
         await self.leave(bay)
 
-    async def leave(self, bay: Bay) -> None:
-        """Unload a model."""
+    async def leave(self, bay: Bay, loading: asyncio.Task[None] | None = None) -> None:
+        """Unload a model; where it is `loading` still, call that off."""
         bay.phase = "going"
         bay.disarm()
+        if loading and not loading.done():
+            loading.cancel()
+            await asyncio.wait({loading})
+            bay.phase = "going"  # whatever it came to in its last moment
         if bay.engine:
             status = bay.engine.status()
             if status.state == "failed" and not bay.failure:  # its circuit is open, and stays so without a process

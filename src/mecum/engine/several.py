@@ -137,7 +137,6 @@ class Several:
         bay = self._installed(model)
         bay.forgive()
         bay.check()
-        bay.refused = None
         if bay.phase != "in":
             bay.wanted = next(self._numbers)
             self._settle()
