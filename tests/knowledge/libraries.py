@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from mecum.engine.embedder.base import Embedder
+from mecum.engine.embedder.base import Embedder, Vectors
 from mecum.engine.embedder.scripted import ScriptedEmbedder
 from mecum.knowledge.library import Library, NewFile
 from mecum.store.sqlite import Sqlite
@@ -16,6 +16,16 @@ from mecum.store.values import Document, Filter
 from mecum.types import Principal, Query
 
 ANN, BEN = Principal("ann"), Principal("ben")
+
+
+class Counting(ScriptedEmbedder):
+    """Counts the questions that it embeds."""
+
+    asked = 0
+
+    async def embed_query(self, text: str) -> Vectors:
+        self.asked += 1
+        return await super().embed_query(text)
 
 
 @contextlib.asynccontextmanager

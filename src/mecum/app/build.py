@@ -45,7 +45,13 @@ class App:
         store = Sqlite(settings.home)
         self.settings = settings
         self.engine = engine
-        self.library = Library(store, embedder, top_k=settings.library.top_k, others=partial(others, settings))
+        self.library = Library(
+            store,
+            embedder,
+            top_k=settings.library.top_k,
+            others=partial(others, settings),
+            cache=settings.home / "cache",
+        )
         self.roles = StoredRoles(store.roles)
         self.token = secrets.token_urlsafe(32)
         self.keys = Keyring(store.keys, self.token)

@@ -62,15 +62,17 @@ class NewFile:
 
 
 class Library:
-    """The documents of one store. `top_k` is how many passages a search gives that says none; `others` as in `Former`."""
+    """The documents of one store. `top_k`: passages of a search that says none; `others`: see `Former`, `cache`: `Talks`."""
 
-    def __init__(self, store: Store, embedder: Embedder, *, top_k: int = 5, others: Others = tuple) -> None:
+    def __init__(
+        self, store: Store, embedder: Embedder, *, top_k: int = 5, others: Others = tuple, cache: Path | None = None
+    ) -> None:
         self._store = store
         self._embedder = embedder
         self._top_k = top_k
         self._tokenizer = Tokenizer()
         self._progress = Progress()
-        self._search = Search(store, embedder)
+        self._search = Search(store, embedder, cache=cache)
         self._loading: asyncio.Task[None] | None = None
         self._former = Former(store, embedder, others, self._search)
         self._ingest = Ingest(store, embedder, self._progress, swapped=self._former.retire)

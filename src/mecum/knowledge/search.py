@@ -13,6 +13,7 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final, Literal
 
 import numpy as np
@@ -70,11 +71,21 @@ class _Task:
 
 
 class Search:
-    """Searches one store. `embedder` None: by keywords alone. `clock` tells what "yesterday" is, in seconds since 1970."""
+    """Searches one store. `embedder` None: by keywords alone. `clock` tells what "yesterday" is, in seconds since 1970.
 
-    def __init__(self, store: Store, embedder: Speaker | None = None, *, clock: Callable[[], float] = time.time) -> None:
+    `cache` as in `Talks`.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        embedder: Speaker | None = None,
+        *,
+        clock: Callable[[], float] = time.time,
+        cache: Path | None = None,
+    ) -> None:
         self._store = store
-        self._speakers = Speakers(store, embedder)
+        self._speakers = Speakers(store, embedder, cache=cache)
         self._clock = clock
         self._tokenizer = Tokenizer()
         self._matrix = Matrix()

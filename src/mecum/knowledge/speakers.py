@@ -6,14 +6,14 @@ the embedder of the old one, if it is here; a question's vector is never compare
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from mecum.errors import EngineError
 from mecum.knowledge.fuse import Usual
 from mecum.knowledge.matrix import Floats
-from mecum.knowledge.talk import Talk
+from mecum.knowledge.talk import Talks
 from mecum.knowledge.usual import kept
 from mecum.store.base import Store
 
@@ -42,15 +42,14 @@ class Asked:
 
 
 class Speakers:
-    """The embedder that works now, and, while the index is another's, that one: `former`."""
+    """The embedder that works now, and, while the index is another's, that one: `former`. `cache` as in `Talks`."""
 
-    def __init__(self, store: Store, current: Speaker | None) -> None:
+    def __init__(self, store: Store, current: Speaker | None, *, cache: Path | None = None) -> None:
         self._store = store
         self._current = current
         self.former: Speaker | None = None
         self._usual: dict[str, Usual] = {}
-        self._talk: dict[str, Talk] = {}
-        self._making = asyncio.Lock()
+        self._talks = Talks(cache)
 
     async def vector(self, query: str, index: str | None) -> Asked | None:
         """Return a question's vector for the index of that identity (None: nobody's yet); None where nobody makes it."""
@@ -68,16 +67,12 @@ class Speakers:
         usual = self._usual.get(identity)
         if usual is None:
             return None  # nobody knows how near is near
-        talk = await self._examples(speaker)
-        return Asked(identity, vector, usual, talk.strength(vector, usual.deviation) if talk else 0.0)
+        return Asked(identity, vector, usual, await self._strength(speaker, vector, usual))
 
-    async def _examples(self, speaker: Speaker) -> Talk | None:
-        """Return an embedder's examples of small talk, made once; None where that failed, and is tried again next time."""
-        identity = speaker.identity
-        async with self._making:
-            if identity not in self._talk:
-                try:
-                    self._talk[identity] = await Talk.of(speaker.embed_query)
-                except EngineError:
-                    return None  # the question itself was embedded: it is answered all the same
-            return self._talk[identity]
+    async def _strength(self, speaker: Speaker, vector: Floats, usual: Usual) -> float:
+        """Return how far a question is small talk; 0 where the examples cannot be embedded: the next one tries again."""
+        try:
+            talk = await self._talks.of(speaker.identity, len(vector), speaker.embed_query)
+        except EngineError:
+            return 0.0  # the question itself was embedded: it is answered all the same
+        return talk.strength(vector, usual.deviation)

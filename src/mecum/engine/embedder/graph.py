@@ -10,54 +10,31 @@ Two choices for exactness, measured against the wheel's own engine (cosine of th
 - a few values in front of the last product of a layer are 30 times larger than the rest and leave these few bits. Each
   token's row is therefore divided by its largest value first and multiplied afterwards: .9986 at no measurable cost.
 
-Invariant: a cached graph is used only when its SHA-256, which stands in front of it, holds; it gets its name when it is
-whole (`tests/engine/embedder/test_graph.py`). A damaged one, or one for other weights, is made anew.
+Invariant: a cached graph is used only when it is whole (`engine.cache`, `tests/engine/embedder/test_graph.py`). A damaged
+one, or one for other weights, is made anew.
 """
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import os
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from mecum.engine import cache
 from mecum.engine.embedder.onnx import MICROSOFT, Graph
 from mecum.engine.embedder.weights import Floats, Weights, shape
 
 VERSION: Final = 1  # of the graph: raise it when vectors change; the embedder's identity holds it
 LARGEST: Final = 63  # of a quantised weight
-_HASH: Final = 32  # bytes
 
 
 def cached(weights: Weights, file: Path) -> bytes:
     """Return the model for onnxruntime: out of the file, or made and put there."""
-    return load(file) or _make(weights, file)
-
-
-def load(file: Path) -> bytes | None:
-    """Return the model that the file holds, if it is whole."""
-    try:
-        content = file.read_bytes()
-    except OSError:
-        return None
-    model = content[_HASH:]
-    return model if model and hashlib.sha256(model).digest() == content[:_HASH] else None
-
-
-def _make(weights: Weights, file: Path) -> bytes:
-    model = build(weights)
-    fresh = file.with_name(f"{file.name}.{os.getpid()}")
-    with contextlib.suppress(OSError):  # a cache that cannot be written costs the next start its time, and nothing else
-        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            fresh.touch(mode=0o600)
-            fresh.write_bytes(hashlib.sha256(model).digest() + model)
-            fresh.replace(file)
-        finally:
-            fresh.unlink(missing_ok=True)
+    model = cache.load(file)
+    if model is None:
+        model = build(weights)
+        cache.keep(file, model)
     return model
 
 
