@@ -9,10 +9,10 @@ import { Turn } from "./turn.js";
 
 /** @typedef {import("./types.js").Message} Message */
 
-const FIRST = 60; // messages that are placed at once, from the end
+const FIRST = 40; // messages that are placed at once, from the end
 const MORE = 100; // that are placed before them in each frame
-const AT_ONCE = 12; // turns that are built before the first frame: those that one sees
-const BUDGET = 8; // milliseconds of a frame for building others
+const AT_ONCE = 6; // turns that are built before the first frame: those that one sees
+const BUDGET = 5; // milliseconds of a frame for building others
 const END = 60; // pixels from the end that count as at it
 const REPORTS = "oncontentvisibilityautostatechange" in HTMLElement.prototype; // an older browser builds them all
 const SHORT = 300; // characters of an answer that is read out as a whole
@@ -27,6 +27,7 @@ export class Thread {
   /** @type {Message | null} */
   #growing = null;
   #lastId = "";
+  #size = 0; // of all branches, when they were shown
   #pinned = true; // whether the end stays in sight
   #frame = 0;
   #scroller = one("#main");
@@ -53,14 +54,19 @@ export class Thread {
   /** Shows the branch as it is now; what is shown already stays. */
   show() {
     const branch = this.session.branch;
-    this.#lastId = branch.at(-1)?.id ?? "";
+    const ends = [this.#lastId, (this.#lastId = branch.at(-1)?.id ?? "")];
     const ids = new Set(branch.map((message) => message.id));
     for (const [id, turn] of this.#turns) if (!ids.has(id)) this.#drop(id, turn);
     const fresh = branch.filter((message) => !this.#turns.has(message.id));
+    const parents = new Set(fresh.map((message) => message.parent));
+    const more = this.session.messages.size - this.#size;
+    this.#size += more;
+    // What can look different: with a message that came somewhere else, anything.
+    const stale = (/** @type {Message} */ { id, parent }) => more !== fresh.length || parents.has(parent) || ends.includes(id);
     let before = /** @type {Turn | undefined} */ (undefined);
     const start = this.#turns.size ? 0 : Math.max(0, branch.length - FIRST);
     this.#older = branch.slice(0, start);
-    for (const message of branch.slice(start)) before = this.#place(message, before);
+    for (const message of branch.slice(start)) before = this.#place(message, before, stale(message));
     for (const message of branch.slice(-AT_ONCE)) this.#build(this.#turns.get(message.id));
     if (fresh.length) this.toEnd();
     if (start) this.#draw();
@@ -90,14 +96,14 @@ export class Thread {
     one("#question").focus();
   }
 
-  /** @param {Message} message @param {Turn | undefined} before @returns {Turn} */
-  #place(message, before) {
+  /** @param {Message} message @param {Turn | undefined} before @param {boolean} [stale] @returns {Turn} */
+  #place(message, before, stale = false) {
     const known = this.#turns.get(message.id);
     const turn = known ?? new Turn(message, this);
     const place = before ? before.element.nextSibling : this.element.firstChild;
     if (turn.element !== place) this.element.insertBefore(turn.element, place);
-    if (known) turn.draw(message);
-    else this.#turns.set(message.id, turn);
+    if (!known) this.#turns.set(message.id, turn);
+    else if (stale || known.message !== message || message.state === "streaming") turn.draw(message);
     if (!turn.built && !REPORTS) this.#waiting.add(turn);
     return turn;
   }

@@ -48,6 +48,7 @@ class ChatView {
   #title = h("h1", { class: "title", dir: "auto" });
   #start = h("div", { class: "start" });
   #left = false;
+  #frame = 0;
   #addressed;
   /** @type {(() => void) | undefined} */
   #leaveStart;
@@ -64,7 +65,7 @@ class ChatView {
     const stored = Boolean(conversation);
     this.context = context;
     this.#addressed = stored;
-    this.session = new Session(conversation ?? blank({ role: start.role ?? null }), messages, { stored, changed: () => this.show() });
+    this.session = new Session(conversation ?? blank({ role: start.role ?? null }), messages, { stored, changed: () => this.#soon() });
     this.thread = new Thread(this.session, context);
     this.composer = new Composer(this.session, context, this.thread);
     if (start.text) this.composer.text = start.text;
@@ -80,7 +81,15 @@ class ChatView {
     if (!this.#left) this.show();
   }
 
+  /** Shows what changed, once for all that changes until the next frame. A hidden tab has no frames. */
+  #soon() {
+    if (document.hidden) return this.show();
+    this.#frame ||= requestAnimationFrame(() => this.show());
+  }
+
   show() {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
     if (this.#left) return; // something came to an end after another view was shown
     const { session } = this;
     const { conversation, branch } = session;
