@@ -17,6 +17,8 @@ from collections.abc import AsyncGenerator, AsyncIterable, Generator, Iterator, 
 from dataclasses import dataclass
 from typing import Final
 
+import orjson
+
 from mecum.types import Delta, FinishReason
 
 MAX_HEAD: Final = 400  # characters within which a call has named its tool; what goes on longer is text
@@ -155,6 +157,8 @@ class _Reader:
             yield Delta(piece, self._choice)
 
     def _finish(self, reason: FinishReason) -> Iterator[Delta]:
+        if self._call and (arguments := self._call.rest()):
+            yield self._piece(function={"arguments": arguments})
         yield from self._say(len(self._held))
         yield Delta(choice=self._choice, finish_reason="tool_calls" if self._calls and reason == "stop" else reason)
 
@@ -174,25 +178,46 @@ def _tail(text: str) -> int:
 
 
 class _Call:
-    """Reads a call from its arguments to the brace that closes it."""
+    """Reads a call from its arguments to the brace that closes it.
+
+    Arguments are an object, and come as they are written. Models also write that object into a string, or null: such are
+    held until they are whole.
+    """
 
     def __init__(self) -> None:
         self._depth = 1
         self._quoted = False
         self._escaped = False
         self._ended = False  # the arguments are complete
+        self._begun = False
+        self._held: str | None = None  # what is no object, or list
 
     def read(self, text: str) -> tuple[str, str | None]:
         """Return what of the text belongs to the arguments, and what stands behind the call (None: it goes on)."""
+        if text and not self._begun:
+            self._begun = True
+            self._held = None if text[0] in "{[" else ""
         arguments: list[str] = []
         for position, character in enumerate(text):
             self._step(character)
+            self._ended |= self._depth == 0 or (self._depth == 1 and not self._quoted and character == ",")
             if self._depth == 0:
-                return "".join(arguments), text[position + 1 :]
+                return self._out("".join(arguments)), text[position + 1 :]
             if not self._ended:
                 arguments.append(character)
             self._ended |= self._depth == 1 and not self._quoted and character in "}]"
-        return "".join(arguments), None
+        return self._out("".join(arguments)), None
+
+    def rest(self) -> str:
+        """Return what is still held of a call that breaks off."""
+        held, self._held = self._held, None
+        return held or ""
+
+    def _out(self, arguments: str) -> str:
+        if self._held is None:
+            return arguments
+        self._held += arguments
+        return _object(self.rest()) if self._ended else ""
 
     def _step(self, character: str) -> None:
         if self._escaped:
@@ -206,3 +231,14 @@ class _Call:
             self._depth -= 1
         else:
             self._quoted = character == '"'
+
+
+def _object(written: str) -> str:
+    """Return the object that arguments mean which are none; as they are written where they mean none."""
+    if written.strip() in ("", "null", '""'):
+        return "{}"
+    try:
+        inside = orjson.loads(written)
+        return inside if isinstance(orjson.loads(inside), dict) else written
+    except orjson.JSONDecodeError:
+        return written
