@@ -51,4 +51,12 @@ def settings_of(home: Path, memory: int = ALL, *, models: dict[str, ModelSetting
 
 def children() -> list[psutil.Process]:
     """The models' processes; what computes a file's hash is none."""
-    return [child for child in psutil.Process().children() if child.name() == "llama-server"]
+    return [child for child in psutil.Process().children() if _name(child) == "llama-server"]
+
+
+def _name(child: psutil.Process) -> str:
+    """Return a process's name, "" when it has just ended."""
+    try:
+        return child.name()
+    except psutil.NoSuchProcess:
+        return ""

@@ -170,7 +170,8 @@ class Bay:
 
     def refuse(self, error: MecumError) -> None:
         """Tell all that waits why it will not be."""
-        self.wanted, self.refused = None, error if self.wanted is not None else self.refused
+        if self.wanted is not None:
+            self.wanted, self.refused = None, error
         for use in self.waiting:
             use.refusal = error
             use.turn.set()
