@@ -78,9 +78,9 @@ class Files(StaticFiles):
         if response.status_code in (200, 206, 304):
             is_kept = versioned is not None and versioned[1] == self._version
             response.headers["Cache-Control"] = KEPT if is_kept else ASKED
-        if isinstance(response, FileResponse) and Path(response.path).suffix in _TEXT:
+        if response.status_code in (200, 304) and Path(path).suffix in _TEXT:
             response.headers["Vary"] = "Accept-Encoding"
-            if _takes_gzip(Headers(scope=scope)) and response.status_code == 200:
+            if isinstance(response, FileResponse) and _takes_gzip(Headers(scope=scope)):
                 return await self._squeezed(response)
         return response
 
