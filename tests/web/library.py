@@ -42,6 +42,11 @@ def row(page: Page, name: str) -> Locator:
     return page.locator(".documents > li").filter(has=page.get_by_role("link", name=name, exact=True))
 
 
+def note(page: Page) -> Locator:
+    """What stands under the list."""
+    return page.locator(".documents + .hint")
+
+
 def upload(page: Page, path: str) -> Locator:
     """The row of a file that is being added."""
     return page.locator("#added > li").filter(has=page.get_by_text(path, exact=True))

@@ -16,6 +16,8 @@ from tests.api.whole import Whole
 from tests.web.axe import violations
 from tests.web.browsing import watched
 from tests.web.library import DIARY, add, clear, fits, paths
+from tests.web.tabs import page as page  # noqa: PLC0414 # fixtures
+from tests.web.tabs import tab as tab  # noqa: PLC0414
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +67,7 @@ def test_three_things_to_try_are_written_and_not_sent(page: Page, server: Whole)
 
 
 def test_the_question_mark_opens_it_but_not_where_one_writes(page: Page) -> None:
+    page.get_by_label("Ask something").fill("")  # another test's draft
     page.get_by_label("Ask something").press("?")
     expect(page.get_by_label("Ask something")).to_have_value("?")
     page.locator("#main").focus()

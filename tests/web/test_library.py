@@ -11,7 +11,9 @@ from tests.api.uploads import call, data
 from tests.api.whole import Whole
 from tests.web.axe import violations
 from tests.web.browsing import watched
-from tests.web.library import DIARY, HOSTILE, add, clear, fits, is_text, paths, row, upload
+from tests.web.library import DIARY, HOSTILE, add, clear, fits, is_text, note, paths, row, upload
+from tests.web.tabs import page as page  # noqa: PLC0414 # fixtures
+from tests.web.tabs import tab as tab  # noqa: PLC0414
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ def view(page: Page, server: Whole) -> Page:
     """The view over an empty library."""
     clear(server)
     page.goto("/#/library")
-    expect(page.get_by_text("No documents yet.")).to_be_visible()
+    expect(note(page)).to_have_text("No documents yet.")
     return page
 
 
@@ -51,7 +53,7 @@ def test_files_are_added_each_with_its_state_and_what_to_do(view: Page, server: 
 def test_a_chosen_folder_is_added_without_what_is_nobodys_document(view: Page, server: Whole, tmp_path: Path) -> None:
     folder = _folder(tmp_path)
     view.locator("#folder").set_input_files(folder)
-    expect(view.get_by_text("All 2 are shown.")).to_be_visible()
+    expect(note(view)).to_have_text("All 2 are shown.")
     assert paths(server) == ["notes/deep/er/b.txt", "notes/diary.md"]
     expect(view.locator("#toasts")).to_contain_text("left out")
 
@@ -61,7 +63,7 @@ def test_a_dropped_folder_is_searched_through(view: Page, server: Whole, tmp_pat
     single.write_text("chosen by itself, so it is taken")
     view.locator("#collection").fill("garden")
     _drop(view, folder, single)
-    expect(view.get_by_text("All 3 are shown.")).to_be_visible()
+    expect(note(view)).to_have_text("All 3 are shown.")
     assert paths(server, collection="garden") == [".hidden.txt", "notes/deep/er/b.txt", "notes/diary.md"]
 
 
@@ -71,7 +73,7 @@ def test_what_is_dropped_in_another_view_is_added_too(view: Page, server: Whole,
     expect(view.get_by_role("heading", name="Status")).to_be_visible()
     _drop(view, _folder(tmp_path), marked=False)
     expect(view.get_by_role("heading", name="Library")).to_be_visible()
-    expect(view.get_by_text("All 2 are shown.")).to_be_visible()
+    expect(note(view)).to_have_text("All 2 are shown.")
     assert paths(server) == ["notes/deep/er/b.txt", "notes/diary.md"]
 
 
@@ -126,7 +128,7 @@ def test_a_hundred_files_go_together_and_the_upload_goes_on_in_other_views(view:
     view.goto("/#/status")
     view.goto("/#/library")
     expect(view.get_by_text("100 files added")).to_be_visible(timeout=30_000)
-    expect(view.get_by_text("50 of 100 are shown.")).to_be_visible()
+    expect(note(view)).to_have_text("50 of 100 are shown.")
     assert len(paths(server)) == 100
     assert requests.count("POST") <= 10
 
@@ -138,19 +140,19 @@ def test_the_list_has_pages_and_is_narrowed(view: Page, server: Whole) -> None:
     add(server, *({"path": f"letters/{n:02}.txt", "text": f"Letter {n}"} for n in range(60)))
     add(server, {"path": "diary.md", "text": DIARY, "collection": "garden"}, {"path": "none.txt", "text": ""})
     view.reload()
-    expect(view.get_by_text("50 of 62 are shown.")).to_be_visible()
+    expect(note(view)).to_have_text("50 of 62 are shown.")
     view.get_by_role("button", name="Show more", exact=True).click()
-    expect(view.get_by_text("All 62 are shown.")).to_be_visible()
+    expect(note(view)).to_have_text("All 62 are shown.")
     expect(row(view, "59.txt").get_by_role("link")).to_be_visible()
     expect(view.locator(":focus")).to_have_text("49.txt")  # what the button brought
     view.get_by_label("Collection", exact=True).select_option("garden")
-    expect(view.get_by_text("All 1 are shown.")).to_be_visible()
+    expect(note(view)).to_have_text("All 1 are shown.")
     view.get_by_role("button", name="Show all").click()
     expect(view.get_by_label("State", exact=True)).to_be_focused()
     view.get_by_label("Kind", exact=True).select_option("markdown")
     expect(view.locator(".documents > li")).to_have_count(1)
     view.get_by_label("State", exact=True).select_option("no_text")
-    expect(view.get_by_text("No document fits.")).to_be_visible()
+    expect(note(view)).to_have_text("No document fits.")
     view.get_by_label("Kind", exact=True).select_option("")
     expect(row(view, "none.txt")).to_be_visible()
 
@@ -164,7 +166,7 @@ def test_it_follows_what_happens(view: Page, server: Whole) -> None:
     expect(view.locator(".documents > li")).to_have_count(3)
     expect(box).to_be_checked()  # the row is the same
     clear(server)
-    expect(view.get_by_text("No documents yet.")).to_be_visible()
+    expect(note(view)).to_have_text("No documents yet.")
     expect(view.locator("#library .card").first).to_have_text("0documents")
 
 
@@ -198,7 +200,7 @@ def test_one_is_renamed_and_removed_by_its_menu(view: Page, server: Whole) -> No
     view.get_by_role("button", name="Actions for letter.txt").click()
     view.get_by_role("menuitem", name="Delete").click()
     view.get_by_role("dialog").get_by_role("button", name="Delete").click()
-    expect(view.get_by_text("No documents yet.")).to_be_visible()
+    expect(note(view)).to_have_text("No documents yet.")
 
 
 # ---- searching

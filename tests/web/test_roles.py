@@ -11,6 +11,8 @@ from tests.api.whole import Whole
 from tests.web.axe import violations
 from tests.web.browsing import watched
 from tests.web.library import DIARY, HOSTILE, QUESTION, add, fits, is_text
+from tests.web.tabs import page as page  # noqa: PLC0414 # fixtures
+from tests.web.tabs import tab as tab  # noqa: PLC0414
 
 ROLES = "/api/kernel2/roles"
 

@@ -15,6 +15,8 @@ from tests.web.axe import violations
 from tests.web.browsing import watched
 from tests.web.chatting import ask, ended, last
 from tests.web.library import DIARY, HOSTILE, QUESTION, add, clear, fits, is_text
+from tests.web.tabs import page as page  # noqa: PLC0414 # fixtures
+from tests.web.tabs import tab as tab  # noqa: PLC0414
 
 LETTER: Final = f"Dear Ann, {QUESTION} Maria sends her love from the market in Ulm, where she sold all of her pears at last."
 LONG: Final = "\n\n".join(
