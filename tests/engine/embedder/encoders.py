@@ -51,12 +51,15 @@ def unigram(**changes: Any) -> dict[str, Any]:
     }
 
 
-def network(*, pooled: bool = False, name: str = "input_ids") -> bytes:
-    """An encoder that gives each token its row of the table; `pooled`: their mean at once."""
+def network(*, pooled: bool = False, name: str = "input_ids", broken: str = "") -> bytes:
+    """An encoder that gives each token its row of the table; `pooled`: their mean at once; of a `broken` word: NaN."""
     graph = Graph(name="encoder")
     ids = graph.input(name, [1, "n"], "int64")
     graph.input("attention_mask", [1, "n"], "int64")
-    states = graph.node("Gather", graph.constant(table()), ids)
+    rows = table()
+    if broken:
+        rows[WORDS.index(broken)] = np.nan
+    states = graph.node("Gather", graph.constant(rows), ids)
     if pooled:
         states = graph.node("ReduceMean", states, graph.constant(np.array([1], np.int64)), keepdims=0)
     graph.output(states, [1, SIZE] if pooled else [1, "n", SIZE])

@@ -41,6 +41,12 @@ async def test_questions_and_passages(tmp_path: Path) -> None:
         assert np.allclose(rows, np.stack([unit(2, 5, 3), unit(2, 4, 6, 3), unit(2, 3)]), atol=1e-6)
 
 
+async def test_what_is_no_number_costs_its_own_row(tmp_path: Path) -> None:
+    async with started(put(tmp_path / "x", model_onnx=network(broken="whale"))) as embedder:
+        rows = await embedder.embed_passages(["red", "a whale"])
+        assert np.allclose(rows, np.stack([unit(2, 5, 3), np.zeros(SIZE)]), atol=1e-6)
+
+
 async def test_what_the_folder_says_of_itself_is_heeded(tmp_path: Path) -> None:
     config = {"hidden_size": SIZE, "max_position_embeddings": 6, "model_type": "xlm-roberta"}
     async with started(put(tmp_path / "x", pooling="cls_token", config_json=config)) as embedder:

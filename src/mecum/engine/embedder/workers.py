@@ -183,6 +183,7 @@ class WorkerEmbedder(ABC):
         if len(reply) != number * (self.dimension + 1) * 4:
             raise EngineDown(f"The embedder's vectors do not have the {self.dimension} numbers that its file speaks of.")
         vectors = np.frombuffer(reply, "<f4", number * self.dimension).reshape(number, self.dimension).astype(np.float32)
+        vectors[~np.isfinite(vectors).all(axis=1)] = 0  # as half precision may end: one such row would spoil every search
         tokens = np.frombuffer(reply, "<i4", number, offset=number * self.dimension * 4).tolist()
         cut = tuple(place for place, count in enumerate(tokens) if count < 0)
         return Embedded(vectors, tuple(map(abs, tokens)), cut)
