@@ -12,7 +12,7 @@ from tests.engine.test_several import ask, children, loads, running
 from tests.engine.waiting import until
 
 from mecum.engine.machine import Machine
-from mecum.engine.plan import OVERHEAD
+from mecum.engine.plan import MIB, OVERHEAD
 from mecum.engine.several import Several
 from mecum.errors import EngineDown
 
@@ -78,3 +78,18 @@ async def test_what_does_not_load_for_want_of_memory_says_so_to_who_loads_it_by_
             await engine.load(SLOW)
     finally:
         await engine.aclose()
+
+
+async def test_who_waits_for_a_model_that_becomes_one_that_does_not_run_here_is_told(home: Path) -> None:
+    make(home, "b")
+    async with running(home, ONE) as engine:
+        asking = asyncio.create_task(ask(engine, "a", 100, 0.04))
+        await until(lambda: engine.status().models[0].users == 1)
+        waiting = asyncio.create_task(ask(engine, "b"))
+        await until(lambda: loads(engine)["b"] == "loading")
+        make(home, "other", data=ONE - MIB).replace(home / "models" / "b.gguf")  # its weights alone would fit
+        await engine.refresh()
+        with pytest.raises(EngineDown, match=r"b\.gguf needs about"):
+            await asyncio.wait_for(waiting, 2)
+        assert await asking == "a " * 100
+        assert loads(engine)["b"] == "failed"

@@ -182,6 +182,8 @@ class Bay:
         other.waiting, other.wanted = self.waiting, self.wanted
         for use in other.waiting:
             use.bay = other
+        if other.outlook.fault:
+            other.refuse(EngineDown(other.outlook.fault.message, retry_after=60))
 
     def disarm(self) -> None:
         """Forget when it was to be unloaded."""
