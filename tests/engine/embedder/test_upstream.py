@@ -219,6 +219,17 @@ async def test_a_text_that_is_never_taken_costs_its_own_row(caplog: pytest.LogCa
     assert "ffff" not in caplog.text
 
 
+async def test_a_server_that_quotes_what_it_was_sent_is_quoted_to_who_sent_it_alone(
+    both: tuple[UpstreamEmbedder, Embedding], caplog: pytest.LogCaptureFixture
+) -> None:
+    embedder, server = both
+    server.longest, server.too_long = 5, {"error": {"code": 500, "message": "no vector of 'my secret'", "type": "x"}}
+    with pytest.raises(EngineDown, match="my secret"):
+        await embedder.embed_query("my secret")
+    assert "failed with status 500" in (embedder.status().reason or "")
+    assert "my secret" not in (embedder.status().reason or "") + caplog.text
+
+
 async def test_a_server_that_takes_nothing_is_down_and_costs_no_row(both: tuple[UpstreamEmbedder, Embedding]) -> None:
     embedder, server = both
     server.longest, server.too_long = 0, {"error": {"code": 400, "message": "quota used up", "type": "invalid"}}

@@ -138,7 +138,7 @@ class UpstreamEmbedder:
         try:
             await self._ask([PROBE], "passage", WORK)
         except InvalidRequest as error:  # it takes nothing at all: not the text's fault
-            raise self._lost(error) from None
+            raise self._lost(error, ours=True) from None
         log.warning("the embedding server does not take a passage of %d characters", len(text))
         return np.zeros(self._dimension, np.float32)
 
@@ -201,7 +201,7 @@ class UpstreamEmbedder:
             if self._dimension not in (0, dimension):
                 raise EngineBroke(self._changed(dimension))
         except MecumError as error:
-            self._lost(error)
+            self._lost(error, ours=True)
             return
         self._dimension = dimension
         if self._status.state != "stopped":
@@ -219,16 +219,20 @@ class UpstreamEmbedder:
         if not self._status.ready:
             raise EngineDown(self._status.reason or "The embedder is not ready.")
 
-    def _lost(self, error: MecumError) -> EngineDown:
-        """Take note that the server does not work, and return the error for who asked."""
-        reason = self._told(error)
+    def _lost(self, error: MecumError, *, ours: bool = False) -> EngineDown:
+        """Take note that the server does not work, and return the error for who asked.
+
+        What the server says stands behind a colon and may quote the text. Of `ours` alone it is for the log and the status.
+        """
+        told = self._told(error)
+        reason = told if ours else told.partition(": ")[0]
         if self._status.state != "stopped":
             if self._status.ready:
                 log.warning("search is by keywords for now: %s", reason)
             self._status = Status("failed", reason)
         self._up.clear()
         self._down.set()
-        return EngineDown(reason)
+        return EngineDown(told)
 
     def _told(self, error: MecumError) -> str:
         return answers.told(error, show(self._base), f"{self._prefix}/embeddings", self._model)
