@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mecum.engine.embedder.local import locate
 from mecum.engine.embedder.pieces import Pieces
 from mecum.engine.embedder.weights import read
-from mecum.knowledge.chunk import CHAT, CONTEXT, PROSE, chunk, estimate
+from mecum.knowledge.chunk import CHAT, CONTEXT, PROSE, REST, chunk, estimate
 from mecum.knowledge.extract.base import Block, Part, Place
 from mecum.knowledge.extract.chats import Turn, conversation
 from mecum.knowledge.extract.plain import markdown_blocks, numbered
@@ -71,8 +71,48 @@ def test_every_character_is_in_a_passage_at_its_place(found):
 @given(blocks)
 def test_no_passage_is_larger_than_it_may_be(found):
     for passage in chunk(Part.of("text", found)):
-        assert estimate(passage.text) <= PROSE.most + 1
+        assert estimate(passage.text) <= PROSE.most + REST + 1
         assert estimate(passage.context) <= CONTEXT
+
+
+@given(blocks)
+def test_only_a_new_section_begins_with_less_than_a_passage(found):
+    """Whatever a passage adds to the one before it is worth a passage, or is of another section."""
+    part = Part.of("text", found)
+    headings = {block.start for block in part.blocks if block.kind == "heading"}
+    for one, two in pairwise(chunk(part)):
+        added = part.text[one.stop : two.stop]
+        assert added.strip()
+        assert estimate(added) >= REST or headings.intersection(range(one.stop, two.stop)), (one, two)
+
+
+FULL = " ".join(["word"] * PROSE.most)
+
+
+def test_a_word_that_is_left_over_goes_with_the_passage_before_it():
+    assert [passage.text for passage in chunk(document([f"{FULL} have."]))] == [f"{FULL} have."]
+    assert [passage.text for passage in chunk(document([FULL, "Even.", FULL]))] == [f"{FULL}\n\nEven.", FULL]
+    assert [passage.text for passage in chunk(document(["Even.", FULL, FULL]))] == [
+        "Even.",
+        FULL,
+        FULL,
+    ]  # nothing is before it
+
+
+def test_what_is_left_over_stays_in_its_section_and_says_where_it_ends():
+    (passage,) = chunk(pages(FULL, "The end."))
+    assert (passage.place["page"], passage.place["last_page"]) == (1, 2)
+    for places in ([Place(sheet="A"), Place(sheet="B")], [Place(slide=1), Place(slide=2)], [Place(("A",)), Place(("B",))]):
+        found = chunk(Part.of("x", [Block(FULL, place=places[0]), Block("The end.", place=places[1])]))
+        assert [passage.text for passage in found] == [FULL, "The end."]
+
+
+def test_a_turn_that_comes_again_is_no_passage_by_itself():
+    said = ["word " * 200, "All right.", "word " * 245, "Fine."]
+    first, second = chunk(conversation("whatsapp", [Turn("Ada", text) for text in said]))
+    assert first.text.endswith("\nAda: All right.")
+    assert second.text.endswith("\nAda: Fine.")
+    assert "All right." not in second.text  # there was no room for it
 
 
 def test_prose_is_of_the_right_size_and_ends_with_a_sentence():

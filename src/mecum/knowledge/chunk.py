@@ -3,7 +3,8 @@
 A passage is whole paragraphs where they fit, else whole sentences; a chat's is whole turns, the last one of a passage being
 the first of the next; a table's is whole rows, a program's whole lines. A heading goes with what follows it, and the
 headings above a passage are its `context`, which is embedded and searched with it. A passage ends with its page where it has
-enough by then, after the sentence that goes over it; one that stands on several names the first and the last.
+enough by then, after the sentence that goes over it; one that stands on several names the first and the last. A few words
+that are left over go with the passage before them, if they are of its section: alone they say nothing and lie near anything.
 
 Where to cut is decided by the text around the place, not by counting from the beginning: of the places that make a passage
 of the right size, a border of paragraphs comes before one of sentences, and among equals the one whose text has the lowest
@@ -32,6 +33,7 @@ from mecum.types import Json
 
 VERSION: Final = "2"  # raise it when passages change: documents are then cut anew
 CONTEXT: Final = 60  # estimated tokens of headings that are kept
+REST: Final = 20  # estimated tokens; fewer are no passage of their own
 _HEADING, _PAGE, _BLOCK, _SENTENCE, _WORD = 4, 3, 2, 1, 0  # how good a place is to cut before
 _RUN: Final = re.compile(r"[^\W\d_]+|\d+|\S")
 _DENSE: Final = re.compile(r"[\u1100-\u11ff\u2e80-\ua4cf\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U0001f000-\U0003ffff]")
@@ -44,6 +46,7 @@ _ENDED: Final = re.compile(r"[.!?…:。！？：।॥؟۔][\"'”’»)\]」�
 class Sizes:
     """Estimated tokens: a passage has at least `least` and at most `most`, unless its section or document is smaller.
 
+    What is left over (`REST`) may come on top. With a `CONTEXT`, too, that is well below the 512 tokens that embedders take.
     A heading, or the end of a page, ends a passage that has `section` already.
     """
 
@@ -88,13 +91,16 @@ def chunk(part: Part, *, prose: Sizes = PROSE, chat: Sizes = CHAT) -> tuple[Chun
     talk = sum(block.kind == "turn" for block in part.blocks) * 2 > len(part.blocks)
     sizes = chat if talk else prose
     units = _paged(part, list(_units(part, sizes)))
-    found: list[Chunk] = []
+    spans: list[tuple[int, int]] = []
     start = 0
     while start < len(units):
         stop = _cut(units, start, sizes)
-        found.append(_chunk(part, units, start, stop))
+        if spans and _left_over(part.blocks, units, spans[-1], stop, sizes):
+            spans[-1] = (spans[-1][0], stop)
+        else:
+            spans.append((start, stop))
         start = _next(part.blocks, units, start, stop, sizes)
-    return tuple(found)
+    return tuple(_chunk(part, units, start, stop) for start, stop in spans)
 
 
 def estimate(text: str) -> int:
@@ -195,6 +201,24 @@ def _cut(units: Sequence[_Unit], start: int, sizes: Sizes) -> int:
         cost += unit.cost
         body = body or unit.border != _HEADING
     return len(units)
+
+
+def _left_over(blocks: Sequence[Block], units: Sequence[_Unit], before: tuple[int, int], stop: int, sizes: Sizes) -> bool:
+    """Whether what comes up to `stop`, after the passage `before`, is to go with that: little, and of its section."""
+    start, end = before
+    if _cost_of(units[end:stop]) >= REST or _cost_of(units[start:stop]) > sizes.most + REST:
+        return False
+    section = _section(blocks[units[end - 1].block])
+    return all(unit.border != _HEADING and _section(blocks[unit.block]) == section for unit in units[end:stop])
+
+
+def _cost_of(units: Sequence[_Unit]) -> int:
+    return sum(unit.cost for unit in units)
+
+
+def _section(block: Block) -> tuple[tuple[str, ...], int | None, str | None]:
+    """Return what a passage's place tells of all of it. Pages are told from the first to the last."""
+    return block.place.heading, block.place.slide, block.place.sheet
 
 
 def _next(blocks: Sequence[Block], units: Sequence[_Unit], start: int, stop: int, sizes: Sizes) -> int:
