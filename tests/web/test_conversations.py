@@ -170,6 +170,40 @@ def test_deleting_stops_the_answer(page: Page) -> None:
     assert rows(page) == []
 
 
+def test_deleting_stops_the_answer_of_another_tab(browser: Browser, server: Whole) -> None:
+    """It would go on to be written, when what was there had been deleted for good."""
+    with watched(browser, server.url) as page:
+        page.goto("/")
+        answered(page, "Hello", "You said: Hello")
+        other = page.context.new_page()
+        other.goto(page.url)
+        expect(last(other).locator(".text")).to_have_text("You said: Hello")
+        with page.expect_event("requestfailed") as failed:
+            ask(page, "!say Once\n!wait 30")
+            expect(last(page).locator(".text")).to_have_text("Once")
+            act(other, "Hello", "Delete")
+        assert failed.value.url.endswith("/api/kernel2/chat")
+
+
+def test_a_file_whose_messages_go_round_in_circles(page: Page, tmp_path: Path) -> None:
+    def message(name: str, parent: str) -> dict[str, object]:
+        return {"id": name, "parent": parent, "role": "user", "text": f"I am {name}", "created": 1, "state": "done"}
+
+    messages = [message("a", "b"), message("b", "a"), message("c", "b")]  # a and c are versions of one
+    odd = {"conversation": {"id": "x", "title": "Round", "leaf": "c", "updated": 1}, "messages": messages}
+    file = tmp_path / "round.json"
+    file.write_text(json.dumps({"format": "mecum.conversations", "version": 1, "conversations": [odd]}))
+    with page.expect_file_chooser() as chooser:
+        page.get_by_role("button", name="All conversations").click()
+        page.get_by_role("menuitem", name="Import from JSON").click()
+    chooser.value.set_files(file)
+    page.get_by_role("link", name="Round").click()
+    expect(last(page).locator(".text")).to_have_text(re.compile("I am [abc]"))
+    for step in page.locator("[data-step]:not([disabled])").all():
+        step.dispatch_event("click")
+    expect(last(page).locator(".text")).to_have_text(re.compile("I am [abc]"))
+
+
 def test_where_the_browser_keeps_nothing_one_can_chat(browser: Browser, server: Whole) -> None:
     with watched(browser, server.url) as page:
         page.add_init_script("indexedDB.open = () => { throw new DOMException('full', 'QuotaExceededError') }")
@@ -178,3 +212,15 @@ def test_where_the_browser_keeps_nothing_one_can_chat(browser: Browser, server: 
         expect(page.get_by_text("The browser could not keep this conversation")).to_be_visible()
         answered(page, "Again", "You said: Again")
         expect(page.locator(".message")).to_have_count(4)
+
+
+def test_where_the_browser_gives_no_storage_one_can_chat(browser: Browser, server: Whole) -> None:
+    """With cookies blocked, not even a look at it is allowed."""
+    with watched(browser, server.url) as page:
+        page.add_init_script("""
+            const denied = { get() { throw new DOMException("denied", "SecurityError"); }, configurable: true };
+            for (const name of ["localStorage", "sessionStorage", "indexedDB"]) Object.defineProperty(window, name, denied);
+        """)
+        page.goto("/")
+        answered(page, "Hello", "You said: Hello")
+        expect(page.get_by_text("The browser could not keep this conversation")).to_be_visible()

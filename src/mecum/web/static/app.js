@@ -1,4 +1,5 @@
 // The page: puts the shell around whichever view the address means. Views get a Context and know nothing of the shell.
+import "./storage.js";
 import * as api from "./api.js";
 import { one } from "./dom.js";
 import { isHelpKey } from "./help/shortcuts.js";

@@ -1,7 +1,7 @@
 // The answers that this tab is receiving. They go on whatever view is shown, and are written down while they come: a reload
 // loses at most the last moment.
 import { Failure, call, events } from "../api.js";
-import { message as stored, newId, put, unkept } from "./conversations.js";
+import { follow as followKept, isDeleted, message as stored, newId, put, unkept } from "./conversations.js";
 import { body, fold } from "./request.js";
 import { path } from "./tree.js";
 
@@ -19,6 +19,7 @@ const followers = new Set();
 channel.onmessage = (/** @type {MessageEvent<{ask?: string}>} */ { data }) => {
   if (data.ask && byMessage(data.ask)) channel.postMessage({ alive: data.ask });
 };
+followKept(({ conversation, message }) => void (!message && running.has(conversation) && leave(conversation).catch(() => {})));
 window.addEventListener("pagehide", () => running.forEach(({ message }) => keep(message)));
 
 /**
@@ -37,6 +38,11 @@ export const writing = (conversation) => running.get(conversation)?.message;
 /** @param {string} conversation */
 export function stop(conversation) {
   running.get(conversation)?.stop.abort();
+}
+
+/** Stops where another tab deleted the conversation: what is written after that would be there for good. @param {string} conversation */
+async function leave(conversation) {
+  if (await isDeleted(conversation)) stop(conversation);
 }
 
 /**

@@ -91,6 +91,9 @@ export async function remove(id) {
   setTimeout(purge, UNDO);
 }
 
+/** Returns whether a conversation was deleted, and could still be taken back. @param {string} id */
+export const isDeleted = (id) => transaction("readonly", async (table) => Boolean((await one(table, id))?.deleted));
+
 /** Takes a deletion back. @param {string} id */
 export const restore = (id) => change(id, { deleted: undefined });
 

@@ -34,8 +34,12 @@ export function siblings(messages, message) {
  */
 export function newest(messages, from) {
   let at = messages.get(from ?? "");
-  for (let next = children(messages, from).at(-1); next; next = children(messages, next.id).at(-1)) at = next;
-  return at;
+  const seen = new Set([at]);
+  for (;;) {
+    const next = children(messages, at?.id ?? from).at(-1);
+    if (!next || seen.has(next)) return at; // a file that somebody else made may go round in circles
+    seen.add((at = next));
+  }
 }
 
 /** @type {WeakMap<Map<string, Message>, {size: number, byParent: Map<string | null, Message[]>}>} */
