@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.engine.fakes import ONE, QUICK, fake_home, make, settings_of
-from tests.engine.test_several import ask, children, loads, running
+from tests.engine.fakes import ONE, QUICK, children, fake_home, make, settings_of
+from tests.engine.test_several import ask, loads, running
 from tests.engine.waiting import until
 
 from mecum.engine.machine import Machine
