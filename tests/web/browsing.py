@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 from tests.security.browser import PROGRAM
 
 ONLY_HERE: Final = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost"
-PATIENCE: Final = 15_000  # milliseconds
+PATIENCE: Final = 45_000  # milliseconds
 _OURS: Final = re.compile(r"data:|blob:|about:")
 
 
