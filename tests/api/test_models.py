@@ -146,6 +146,14 @@ async def test_a_chat_chooses_its_model(home: Path) -> None:
         assert "a, b, dead-d, slow-e" in body["message"]
 
 
+async def test_a_model_whose_file_is_called_mecum_takes_that_name_from_nobody(home: Path) -> None:
+    (home / "models" / "b-q4_k_m.gguf").rename(home / "models" / "mecum.gguf")
+    async with program(home) as client:
+        assert (await client.chat("mecum"))[1]["model"] == "a"
+        assert (await client.ask("GET", "/v1/models/mecum"))[1]["id"] == "a"
+        assert (await client.chat("mecum.gguf"))[1]["model"] == "mecum"
+
+
 async def test_a_role_names_its_model(home: Path) -> None:
     async with program(home) as client:
         role = {"name": "Bee", "system_prompt": "You are a bee.", "model": "b", "enable_l0_retrieval": False}

@@ -58,6 +58,14 @@ def test_of_namesakes_only_the_default_has_the_short_name(home: Path) -> None:
     assert [(entry.name, entry.known_as) for entry in found[:2]] == [("tiny", "tiny"), ("tiny-q4_k_m", "tiny")]
 
 
+def test_names_in_another_script_are_told_apart(home: Path) -> None:
+    for name in ("モデル", "模型", "модель"):
+        make(home, name)
+    found = [entry.name for entry in Inventory(home, lambda: None).look() if not entry.starter]
+    assert len(set(found)) == len(found) == 3
+    assert sorted(found)[1:] == [f"{sorted(found)[0]}-2", f"{sorted(found)[0]}-3"]
+
+
 def test_a_link_is_no_other_model_and_a_copy_is(home: Path) -> None:
     first = make(home, "a")
     (home / "models" / "link.gguf").symlink_to(first)

@@ -72,7 +72,7 @@ class _Routes:
     async def _named(self, name: str) -> Model:
         await self._engine.refresh()
         status = self._engine.status()
-        found = status.named(name) or (status.models[0] if status.models and name == ALIAS else None)
+        found = status.models[0] if status.models and name == ALIAS else status.named(name)
         if found is None:
             raise ModelNotFound(f"There is no model '{name[:256]}'.", param="model")
         return found

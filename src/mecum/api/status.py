@@ -71,7 +71,7 @@ def one(engine: Engine, name: str) -> Json:
         ModelNotFound: there is none of that name.
     """
     status = engine.status()
-    found = status.named(name) or (status.models[0] if status.models and name == ALIAS else None)
+    found = status.models[0] if status.models and name == ALIAS else status.named(name)
     if found is None:
         raise ModelNotFound(f"There is no model '{name[:256]}'.", param="model")
     return model_body(found)

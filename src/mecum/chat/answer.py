@@ -113,11 +113,12 @@ class Chat:
         models = self._engine.status().models
         if not models:
             raise EngineDown("The engine has no model.")
-        if request.model and (model := self._named(request.model)):
+        wanted = request.model if request.model != ROLE_DEFAULT else None  # also where a model's file is called so
+        if wanted and (model := self._named(wanted)):
             return model
-        if request.model and not request.model_fallback and request.model != ROLE_DEFAULT:
+        if wanted and not request.model_fallback:
             known = ", ".join(model.name for model in models)
-            raise ModelNotFound(f"There is no model '{request.model[:256]}'. Installed: {known}.", param="model")
+            raise ModelNotFound(f"There is no model '{wanted[:256]}'. Installed: {known}.", param="model")
         return (role and role.model and self._named(role.model)) or models[0]
 
     async def _ready(self, model: Model, held: AsyncExitStack) -> Model:

@@ -8,6 +8,7 @@ is looked at.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -124,6 +125,7 @@ def _named(entries: Iterable[Entry]) -> Iterator[Entry]:
     for place, entry in enumerate(found):
         alone = place == 0 or all(other is entry or other.known_as != entry.known_as for other in found)
         name = entry.known_as if alone else long_name(entry.file)
-        if name not in taken:
-            taken.add(name)
-            yield replace(entry, name=name)
+        same = (f"{name}-{number}" for number in itertools.count(2))  # names in other scripts, of which nothing is left
+        name = name if name not in taken else next(one for one in same if one not in taken)
+        taken.add(name)
+        yield replace(entry, name=name)
