@@ -12,7 +12,7 @@ from tests.engine.fakes import fake_home, make
 from tests.engine.ggufs import LLAMA, Gguf
 
 from mecum.engine import gguf
-from mecum.engine.inventory import Inventory
+from mecum.engine.inventory import COPIED, Inventory
 from mecum.errors import EngineStartError
 
 STARTER = "smollm2-135m-instruct"
@@ -30,9 +30,10 @@ def names(home: Path, default: str | None = None) -> list[str]:
 
 
 def settle(folder: Path) -> None:
-    """Make the folder look as if nothing had changed for a while."""
-    long_ago = time.time_ns() - 10_000_000_000
-    os.utime(folder, ns=(long_ago, long_ago))
+    """Make the folder look as if nothing had changed, or been written, for a while."""
+    long_ago = time.time_ns() - 2 * COPIED
+    for path in (folder, *folder.iterdir()):
+        os.utime(path, ns=(long_ago, long_ago))
 
 
 def test_the_default_is_the_first(home: Path) -> None:
@@ -121,6 +122,20 @@ def test_nothing_is_looked_at_while_nothing_changed(home: Path) -> None:
     inventory.look()
     (home / "models" / "a.gguf").unlink()
     assert inventory.changed()
+
+
+def test_a_file_that_is_being_copied_is_listed_when_it_is_whole(home: Path) -> None:
+    content = Gguf(data=5000).build()
+    file = home / "models" / "slow.gguf"
+    file.write_bytes(content[:200])
+    long_ago = time.time_ns() - 2 * COPIED
+    os.utime(home / "models", ns=(long_ago, long_ago))  # the folder changed when the copy began
+    inventory = Inventory(home, lambda: None)
+    assert "slow" not in [entry.name for entry in inventory.look()]
+    with file.open("ab") as rest:
+        rest.write(content[200:])
+    assert inventory.changed()
+    assert "slow" in [entry.name for entry in inventory.look()]
 
 
 def test_without_a_folder(tmp_path: Path) -> None:

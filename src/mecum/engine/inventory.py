@@ -1,8 +1,8 @@
 """Which models there are to answer with: those in MECUM_HOME/models, the starter, and the default, wherever that lies.
 
 Invariants (`tests/engine/test_inventory.py`): the default is the first; every name is one model's; what cannot be read, or
-does not chat, is not listed; a header is read once as long as its file is as it was, and while nothing came or went, no file
-is looked at.
+does not chat, is not listed; a header is read once as long as its file is as it was, and while nothing came, went or was
+being written, no file is looked at.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from mecum.engine.models import first_files, locate, long_name, name_of, parts
 from mecum.errors import EngineStartError
 
 SETTLED: Final = 1_000_000_000  # nanoseconds; what changes twice within a tick of the clock shows one time
+COPIED: Final = 10 * SETTLED  # in which a copy that stalls is not taken for the whole file
 Stamp = tuple[tuple[int, int], ...]
 
 
@@ -82,7 +83,7 @@ class Inventory:
     def look(self) -> list[Entry]:
         """Return all models, the default first. It reads files."""
         mark = self._mark()
-        self._seen = -1 if 0 <= time.time_ns() - mark <= SETTLED else mark
+        self._seen = -1 if _is_fresh(mark, SETTLED) or any(_is_fresh(at, COPIED) for at in self._written()) else mark
         found = list(_named(self._entries()))
         self._headers = {(entry.file, entry.stamp): entry.header for entry in found}
         return found
@@ -92,6 +93,12 @@ class Inventory:
             return self._folder.stat().st_mtime_ns
         except OSError:
             return 0
+
+    def _written(self) -> Iterator[int]:
+        """Yield when each file was written last: one that is being copied changes after the folder has."""
+        for file in first_files(self._folder):
+            with contextlib.suppress(OSError):
+                yield file.stat().st_mtime_ns
 
     def _entries(self) -> Iterator[Entry]:
         read: set[Path] = set()
@@ -116,6 +123,11 @@ class Inventory:
         check_chats(header)
         name = name_of(header)
         return Entry(name, name, files, header, stamp, starter=file in self._starter())
+
+
+def _is_fresh(at: int, age: int) -> bool:
+    """Return whether something happened so few nanoseconds ago; what lies in the future did not."""
+    return 0 <= time.time_ns() - at <= age
 
 
 def _named(entries: Iterable[Entry]) -> Iterator[Entry]:
