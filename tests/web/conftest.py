@@ -1,4 +1,4 @@
-"""One browser for all, one server for each module: the whole program with the scripted engine and embedder."""
+"""One browser and one server for each module: the whole program with the scripted engine and embedder."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tests.security.browser import PROGRAM, WHY_NOT
 from tests.web.browsing import browsing, profile, tab
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """The browser."""
+    """A browser, ended with its module: while Playwright runs, its loop does, and no other test's loop can begin."""
     if PROGRAM is None:
         pytest.skip(WHY_NOT)
     with browsing() as browser:

@@ -121,6 +121,7 @@ def test_the_sidebar_can_be_folded_away(page: Page) -> None:
 
 
 def test_one_can_skip_to_the_content(page: Page) -> None:
+    expect(page.locator("#question")).to_be_focused()
     page.evaluate("document.body.tabIndex = -1, document.body.focus(), document.body.removeAttribute('tabindex')")
     page.keyboard.press("Tab")
     expect(page.get_by_role("link", name="Skip to content")).to_be_focused()

@@ -56,7 +56,7 @@ export class Composer {
 
   /** The focus, where it is not in the way. */
   begin() {
-    if (!TOUCH.matches) this.focus();
+    if (!TOUCH.matches && document.activeElement?.id !== "main") this.focus(); // who skipped to the content has chosen
   }
 
   focus() {
