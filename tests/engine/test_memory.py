@@ -212,5 +212,5 @@ class Life(RuleBasedStateMachine):
 
 def test_any_life() -> None:
     run_state_machine_as_test(
-        Life, settings=settings(derandomize=True, deadline=None, max_examples=150, stateful_step_count=30)
+        Life, settings=settings(derandomize=True, deadline=None, max_examples=80, stateful_step_count=30)
     )
