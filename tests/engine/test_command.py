@@ -147,7 +147,9 @@ async def test_a_binary_reads_the_chat_template_from_a_file(program: Path, home:
     try:
         file = place.folder / "template.jinja"
         assert file.read_text(encoding="utf-8") == "{{ ü }}"
-        command = psutil.Process(process.pid).cmdline()
+        child = psutil.Process(process.pid)
+        await until(lambda: "--chat-template-file" in child.cmdline())  # the launcher has become the program
+        command = child.cmdline()
         assert command[command.index("--chat-template-file") + 1] == str(file)
     finally:
         await process.stop()

@@ -20,7 +20,7 @@ def test_the_document_and_the_hidden_ones_are_all(routes: Routes, tmp_path: Path
         else:
             assert isinstance(route, Route)
             there |= {(method, route.path.replace(":path}", "}")) for method in route.methods or () if method != "HEAD"}
-    hidden = {(method, path.removesuffix("/index.js")) for method, path in HIDDEN}
+    hidden = {(method, path.removesuffix("/app.js")) for method, path in HIDDEN}
     documented = {(route.method, route.path) for route in routes.documented()}
     assert there == documented | hidden
     assert len(documented) >= 40

@@ -45,7 +45,11 @@ def anns(known: People) -> dict[str, str]:
     }
 
 
-NOBODYS: Final = {"model": "models are the server's", "key_id": "keys are the administrator's, whoever's they are"}
+NOBODYS: Final = {
+    "model": "models are the server's",
+    "name": "so they are here",
+    "key_id": "keys are the administrator's, whoever's they are",
+}
 
 
 def of_owners(routes: Routes) -> Iterator[Route]:

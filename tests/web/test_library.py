@@ -244,7 +244,7 @@ def test_who_comes_back_finds_the_search_again(view: Page, server: Whole) -> Non
     expect(view.locator(".hits > li")).to_have_count(1)
     expect(view.get_by_label("Collection", exact=True)).to_have_value("garden")
     view.goto("/#/status")
-    view.get_by_role("link", name="Library").click()
+    view.get_by_role("link", name="Library", exact=True).click()
     expect(view.locator(".documents > li")).to_have_count(2)  # one who goes there finds all
 
 

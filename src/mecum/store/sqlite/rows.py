@@ -85,8 +85,8 @@ def condition(where: Filter, *, date: str | None) -> tuple[str, list[Any]]:
     """Return the filter as SQL over `d` (and `p`) with its values. `date` is what its dates bound, None: they do not."""
     parts, values = ["d.owner = ?"], list[Any]([where.owner])
     if where.collections:
-        collection, names = compared("d.collection", where.collections, exact=where.exact)
-        parts.append(f"{collection} IN ({marks(len(names))})")
+        column, names = compared("d.collection", where.collections, exact=where.exact)
+        parts.append(f"{column} IN ({marks(len(names))})")
         values += names
     if where.kinds:
         parts.append(f"d.kind IN ({marks(len(where.kinds))})")
