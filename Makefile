@@ -41,10 +41,12 @@ lint: $(VENV)/.tested ## Style, types and the rooms' rule
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
+# Hundreds of tests start the program: its compiled modules are kept, even where the environment says otherwise.
+check soak: export PYTHONDONTWRITEBYTECODE =
 check: $(VENV)/.tested ## The tests without the linters (ARGS="-k name" to choose)
 ifeq ($(ARGS),)
-	$(BIN)/python -m pytest -m "not alone" -n 2 --dist loadfile
-	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest -m "not alone" -n 3 --dist loadfile
+	$(BIN)/python -m pytest -m alone -n 2 --dist loadfile
 else
 	$(BIN)/python -m pytest $(ARGS)
 endif

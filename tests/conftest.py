@@ -25,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what must not share the machine: `make test` runs it after all the rest, which runs two at a time."""
+    """Mark what a crowd would disturb: `make test` runs it after all the rest, two at a time, the rest three at a time."""
     for item in items:
         where = item.path.relative_to(item.config.rootpath).as_posix()
         if item.get_closest_marker("real_model") or where.startswith(_ALONE):

@@ -13,10 +13,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from tests.engine.fakes import ALL, ONE, QUICK, TWO, children, fake_home, make, settings_of
-from tests.engine.waiting import gone, until
+from tests.engine.waiting import descendants, gone, until
 
 from mecum.engine.base import Load
 from mecum.engine.machine import Machine
@@ -377,12 +376,13 @@ async def test_a_default_that_cannot_be_loaded(home: Path) -> None:
 
 
 async def test_stopping_while_models_are_on_their_way_out(home: Path) -> None:
+    before = descendants()
     async with running(home, ONE) as engine:
         asking = [asyncio.create_task(ask(engine, name)) for name in "bca"]
         async with asyncio.timeout(10):
             while not any(bay.phase == "going" for bay in engine._bays.values()):  # noqa: ASYNC110
                 await asyncio.sleep(0)  # it lasts a few milliseconds
-        pids = [child.pid for child in psutil.Process().children(recursive=True)]
+        pids = descendants() - before
         await engine.aclose()
         assert all(map(gone, pids)), "also what computes hashes"
         await asyncio.gather(*asking, return_exceptions=True)

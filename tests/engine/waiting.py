@@ -16,6 +16,11 @@ async def until(true: Callable[[], object], seconds: float = 10) -> None:
             await asyncio.sleep(0.01)
 
 
+def descendants() -> set[int]:
+    """The processes below this one. Some are the tests' own and stay: compare with what there was before."""
+    return {child.pid for child in psutil.Process().children(recursive=True)}
+
+
 def gone(pid: int) -> bool:
     """Whether a process, that need not be our child, has ended. A zombie whose new parent has not fetched it yet has."""
     try:
