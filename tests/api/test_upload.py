@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -69,7 +70,9 @@ def test_one_that_stops_or_drips_is_ended(library: Whole, drip: bytes) -> None:
         while not (found := _there(connection)) and time.monotonic() - began < 8:
             if drip:
                 connection.send(_chunk(drip))
-        answer = answer_of(found + connection.read_to_end())
+        with suppress(ConnectionResetError):  # a drop that came after the server had closed
+            found += connection.read_to_end()
+        answer = answer_of(found)
         assert time.monotonic() - began < 8
     error = has_both_shapes(answer, 400)
     assert error["code"] == "body_too_slow"
