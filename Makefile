@@ -5,8 +5,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKED := install --no-deps --require-hashes --only-binary :all:
-# What failed beside others has to pass by itself. Where nothing is known to have failed, it was the run: that stays one.
-AGAIN = $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
+# What failed beside others has to pass by itself. A run that was broken off (a status other than 1) is not taken up again.
+AGAIN = [ $$? = 1 ] && $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 ARGS ?=
 
 .DEFAULT_GOAL := help
@@ -47,8 +47,8 @@ lint: $(VENV)/.tested ## Style, types and the rooms' rule
 check soak: export PYTHONDONTWRITEBYTECODE =
 check: $(VENV)/.tested ## The tests without the linters (ARGS="-k name" to choose)
 ifeq ($(ARGS),)
-	$(BIN)/python -m pytest -m "not alone" -n 3 --dist loadfile || $(AGAIN) -m "not alone"
-	$(BIN)/python -m pytest -m alone -n 2 --dist loadfile || $(AGAIN) -m alone
+	$(BIN)/python -m pytest -m "not alone" -n 3 --dist loadfile || { $(AGAIN) -m "not alone"; }
+	$(BIN)/python -m pytest -m alone -n 2 --dist loadfile || { $(AGAIN) -m alone; }
 else
 	$(BIN)/python -m pytest $(ARGS)
 endif
