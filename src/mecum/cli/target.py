@@ -20,7 +20,7 @@ from mecum.cli.upload import BATCH, DOCUMENTS, Sendable, send_one, times
 from mecum.errors import InvalidRequest, NotFound
 from mecum.knowledge.compare import Known, read
 from mecum.knowledge.folder import FoundFile
-from mecum.knowledge.threads import detached
+from mecum.observe.threads import detached
 
 
 class HttpTarget:

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 from mecum.errors import DocumentNotFound, InvalidRequest
 from mecum.knowledge.compare import Comparison, Differences, Known, Mounts, Unsettled, renames
 from mecum.knowledge.folder import FoundFile
-from mecum.knowledge.threads import detached
+from mecum.observe.threads import detached
 
 _REMOVED_AT_ONCE: Final = 200  # documents: one transaction, which others wait for
 

@@ -23,7 +23,7 @@ from mecum.knowledge.folder import FoundFile
 from mecum.knowledge.library import Library, NewFile
 from mecum.knowledge.notice import Notice
 from mecum.knowledge.sync import Report, Target, sync
-from mecum.knowledge.threads import detached
+from mecum.observe.threads import detached
 from mecum.store.values import DEFAULT_COLLECTION, Document, Filter
 from mecum.types import Principal
 

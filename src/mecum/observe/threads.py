@@ -1,6 +1,6 @@
-"""Blocking work that nobody has to wait for: a disk that hangs must not hold up the end of the program.
+"""Blocking work that nobody has to wait for: a disk or a server that hangs must not hold up the end of the program.
 
-`asyncio.to_thread` would: its threads are joined at the end. These are not (`tests/knowledge/test_watch.py`).
+`asyncio.to_thread` would: its threads are joined at the end. These are not (`tests/observe/test_threads.py`).
 """
 
 from __future__ import annotations
