@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,6 +75,22 @@ async def test_the_old_index_answers_until_the_new_one_is_whole(tmp_path: Path) 
         mode, paths = await found(library)
         assert (mode, paths[-1]) == ("hybrid", "whale.md")
         assert new.asked[0] == "red fox"
+
+
+async def test_the_files_of_other_embedders_are_read_in_a_thread(tmp_path: Path) -> None:
+    await fill(tmp_path)
+    new, old = Held("scripted-2", 32), Held("scripted-1")
+    looked_in: list[threading.Thread] = []
+
+    def others() -> list[Held]:
+        looked_in.append(threading.current_thread())
+        return [old]
+
+    async with opened(tmp_path, new, others=others) as library:
+        assert (await found(library))[0] == "hybrid"
+        new.go.set()
+        assert looked_in
+        assert threading.main_thread() not in looked_in
 
 
 async def test_without_the_old_embedder_keywords_answer_until_the_new_index_is_whole(tmp_path: Path) -> None:

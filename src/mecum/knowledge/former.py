@@ -6,6 +6,7 @@ compared with the old index as before, if the embedder of that is still here; th
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Sequence
 
 from mecum.engine.embedder.base import Embedder
@@ -16,7 +17,10 @@ Others = Callable[[], Sequence[Embedder]]
 
 
 class Former:
-    """Finds it among `others`, embedders that are here besides `current`, and lends it to the search."""
+    """Finds it among `others`, embedders that are here besides `current`, and lends it to the search.
+
+    `others` may read files: it is called in a thread.
+    """
 
     def __init__(self, store: Store, current: Embedder, others: Others, search: Search) -> None:
         self._store = store
@@ -30,7 +34,7 @@ class Former:
         index = (await self._store.vectors.stamp()).active
         if index in (None, self._current.identity):
             return
-        for other in self._others():
+        for other in await asyncio.to_thread(self._others):
             await other.start()
             if other.identity == index and other.status().ready:
                 self._embedder = other
