@@ -96,7 +96,7 @@ async def test_where_there_is_room_for_one_they_take_turns_and_nothing_is_cut(ho
         asking = [asyncio.create_task(ask(engine, name, 20, 0.01)) for name in "abcabcaabbcc"]
         while not all(task.done() for task in asking):
             seen.add(frozenset(loaded(engine)))
-            assert sum(bay.memory for bay in engine._bays.values()) <= ONE
+            assert sum(bay.memory for bay in engine._stock) <= ONE
             assert len(children()) <= 1
             await asyncio.sleep(0.005)
         assert [task.result() for task in asking] == [f"{name} " * 20 for name in "abcabcaabbcc"]
@@ -194,7 +194,7 @@ async def test_an_open_circuit_is_one_models_and_stays_open_when_it_is_unloaded(
 
 
 def pid_of(engine: Several, name: str) -> int:
-    bay = engine._bays[name]
+    bay = engine._stock[name]
     assert bay.engine
     pid = bay.engine.status().pid
     assert pid
@@ -233,7 +233,7 @@ async def test_less_slots_before_another_is_unloaded(home: Path) -> None:
     async with running(home, 1100 * MIB, models=wide) as engine:
         assert await ask(engine, "b") == "b "
         assert loaded(engine) == {"a", "b"}
-        whole, rest = engine._bays["a"].outlook.plan, engine._bays["b"].memory
+        whole, rest = engine._stock["a"].outlook.plan, engine._stock["b"].memory
         assert whole.slots == 4
         assert OVERHEAD + 128 * MIB <= rest < whole.memory
 
@@ -380,7 +380,7 @@ async def test_stopping_while_models_are_on_their_way_out(home: Path) -> None:
     async with running(home, ONE) as engine:
         asking = [asyncio.create_task(ask(engine, name)) for name in "bca"]
         async with asyncio.timeout(10):
-            while not any(bay.phase == "going" for bay in engine._bays.values()):  # noqa: ASYNC110
+            while not any(bay.phase == "going" for bay in engine._stock):  # noqa: ASYNC110
                 await asyncio.sleep(0)  # it lasts a few milliseconds
         pids = descendants() - before
         await engine.aclose()

@@ -100,7 +100,7 @@ async def test_in_the_room_of_one_they_alternate_and_no_answer_is_cut(home: Path
         while not all(task.done() for task in asking):
             seen.add(frozenset(loaded(engine)))
             most = max(most, private(strangers))
-            assert sum(bay.memory for bay in engine._bays.values()) <= one
+            assert sum(bay.memory for bay in engine._stock) <= one
             await asyncio.sleep(0.02)
         assert [task.result() for task in asking] == [12] * 6
         assert {frozenset({STARTER}), frozenset({SECOND})} <= seen
@@ -126,7 +126,7 @@ async def test_one_that_is_killed_does_not_disturb_the_other_and_who_is_unused_g
 
 
 def pid_of(engine: Several, name: str) -> int:
-    bay = engine._bays[name]
+    bay = engine._stock[name]
     assert bay.engine
     pid = bay.engine.status().pid
     assert pid

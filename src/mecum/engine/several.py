@@ -19,15 +19,13 @@ from mecum.engine.base import State, Status
 from mecum.engine.bay import Bay, Use
 from mecum.engine.command import Backend
 from mecum.engine.embedded import Answer, Embedded, backend_of
-from mecum.engine.inventory import Entry, Inventory
 from mecum.engine.loader import Loader
 from mecum.engine.machine import Machine, overloaded, private_memory
 from mecum.engine.memory import decide
-from mecum.engine.models import STARTER_NAME
-from mecum.engine.outlook import outlook_of, too_large
+from mecum.engine.outlook import too_large
+from mecum.engine.stock import Stock
 from mecum.engine.supervisor import Policy
-from mecum.errors import EngineDown, EngineStartError, ModelInUse, ModelNotFound
-from mecum.settings.models import engine_for, settings_for
+from mecum.errors import EngineDown, EngineStartError, ModelInUse
 from mecum.settings.schema import Settings
 from mecum.types import Prompt
 
@@ -51,14 +49,11 @@ class Several:
         owners: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self._settings = settings
-        self._inventory = Inventory(settings.home, default or (lambda: settings.engine.model))
+        self._stock = Stock(settings, default)
         self._loader = Loader(settings, policy=policy, busy=busy, owners=owners)
         self._look_at_machine = machine
-        self._machine = Machine(1, 0)
         self._budget = 0
         self._backend: Backend | None = None
-        self._bays: dict[str, Bay] = {}
-        self._entries: dict[str, Entry] = {}  # what is installed, by name, the default first
         self._numbers = itertools.count()
         self._looking = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -67,13 +62,11 @@ class Several:
     async def start(self) -> None:
         """Look at the machine and the default model, and begin to load it (`base.Engine.start`)."""
         self._backend = await backend_of(self._settings)
-        self._machine = machine = await asyncio.to_thread(self._look_at_machine)
+        machine = await asyncio.to_thread(self._look_at_machine)
         self._budget = self._settings.engine.memory or int(machine.memory * OURS)
-        entry = await asyncio.to_thread(self._inventory.default)
-        bay = self._place(entry)
-        if bay.outlook.fault:
-            raise bay.outlook.fault
-        self._entries, self._state = {entry.name: entry}, "ready"
+        self._stock.machine = replace(machine, memory=min(self._budget, machine.memory))
+        bay = await self._stock.begin()
+        self._state = "ready"
         await self._loader.begin(bay, self._backend, bay.outlook.plan.memory)
         bay.moving = self._spawn(self._loader.arrive(bay))
         self._spawn(self.refresh())
@@ -81,23 +74,23 @@ class Several:
     async def aclose(self) -> None:
         """End all children, and wait until they are gone."""
         self._state = "stopped"
-        for bay in self._bays.values():
+        for bay in self._stock:
             bay.refuse(EngineDown("The engine was stopped."))
             if bay.phase == "coming":
                 self._send_away(bay)
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        await asyncio.gather(*(self._loader.leave(bay) for bay in self._bays.values()))
+        await asyncio.gather(*(self._loader.leave(bay) for bay in self._stock))
 
     def status(self) -> Status:
         """Return the present state; as a whole the engine is as its default model is (`rulings.md` 22)."""
-        default = self._default()
+        default = self._stock.default
         if default is None or self._state == "stopped":
             return Status(state="stopped", kind="embedded", reason=_STOPPED)
         return replace(
             default.as_a_whole(),
-            models=tuple(self._bays[name].model() for name in self._entries),
+            models=tuple(bay.model() for bay in self._stock.installed()),
             version=self._backend.version if self._backend else "",
-            restarts=sum(bay.restarts + (bay.engine.glance()[3] if bay.engine else 0) for bay in self._bays.values()),
+            restarts=sum(bay.restarts + (bay.engine.glance()[3] if bay.engine else 0) for bay in self._stock),
             budget=self._budget,
         )
 
@@ -108,7 +101,7 @@ class Several:
             EngineStartError: it cannot be; `lines` are the engine's last.
             EngineDown: it crashed again and again, or the engine was stopped.
         """
-        default = self._default()
+        default = self._stock.default
         if default is None or self._state == "stopped":
             raise EngineDown(_STOPPED)
         use = self.use(default.name)
@@ -124,17 +117,18 @@ class Several:
     async def refresh(self) -> None:
         """Look for models that came or went, if the folder has changed."""
         async with self._looking:
-            if self._inventory.changed() and self._state != "stopped":
-                self._stock(await asyncio.to_thread(self._inventory.look))
+            if self._state != "stopped" and await self._stock.look():
                 self._settle()
 
     def use(self, model: str) -> Use:
         """Return a new use of a model (`base.Engine.use`)."""
-        return Use(self._installed(model), next(self._numbers), self._settle)
+        self._check()
+        return Use(self._stock.find(model), next(self._numbers), self._settle)
 
     async def load(self, model: str) -> None:
         """Begin to load a model (`base.Engine.load`), also one that could not be loaded just now."""
-        bay = self._installed(model)
+        self._check()
+        bay = self._stock.find(model)
         bay.forgive()
         bay.check()
         if bay.phase != "in":
@@ -176,80 +170,41 @@ class Several:
         return bay.engine
 
     def _bay(self, name: str) -> Bay:
+        self._check()
+        return self._stock[name]
+
+    def _check(self) -> None:
         if self._state == "stopped":
             raise EngineDown(_STOPPED)
-        if name not in self._bays:
-            raise ModelNotFound(f"There is no model '{name[:256]}'.", param="model")
-        return self._bays[name]
-
-    def _installed(self, name: str) -> Bay:
-        """Return the place of a model that may be asked for: not of one that only ends the answers that it has begun."""
-        bay = self._bay(name)
-        if name not in self._entries:
-            raise _no_file(name)
-        return bay
-
-    def _default(self) -> Bay | None:
-        return next((self._bays[name] for name in self._entries), None)
-
-    def _place(self, entry: Entry) -> Bay:
-        """Make a place for a model, or make it anew."""
-        own = settings_for(self._settings, entry.known_as)
-        aliases = (*own.aliases, *((STARTER_NAME,) if entry.starter else ()))
-        machine = replace(self._machine, memory=min(self._budget, self._machine.memory))
-        outlook = outlook_of(entry, engine_for(self._settings, entry.known_as), machine)
-        bay = self._bays[entry.name] = Bay(entry, outlook, aliases)
-        return bay
-
-    def _stock(self, entries: list[Entry]) -> None:
-        """Take over what is installed now. A model in use stays as it was until it is not."""
-        self._entries = {entry.name: entry for entry in entries}
-        for bay in self._bays.values():
-            bay.gone = self._entries.get(bay.name) != bay.entry
-            bay.disarm()  # another one may be the default
-        for entry in entries:
-            if entry.name not in self._bays:
-                self._place(entry)
 
     def _settle(self) -> None:
         """Do what is to be done now: after each event, and at once, so that nothing is decided twice."""
         if self._state == "stopped":
             return
-        self._clear()
-        if any(bay.is_wanted for bay in self._bays.values()):
+        for bay in self._stock.clear():
+            self._send_away(bay)
+        if any(bay.is_wanted for bay in self._stock):
             self._decide()
-        for bay in self._bays.values():
+        for bay in self._stock:
             self._arm(bay)
 
     def _decide(self) -> None:
         room = self._room()
-        verdict = decide([bay.tenant() for bay in self._bays.values()], room)
-        for name in verdict.refuse:
-            self._bays[name].refuse(too_large(name, self._bays[name].outlook, room))
+        verdict = decide([bay.tenant() for bay in self._stock], room)
+        for bay in (self._stock[name] for name in verdict.refuse):
+            bay.refuse(too_large(bay.name, bay.outlook, room))
         for name in verdict.admit:
-            self._bays[name].admit()
+            self._stock[name].admit()
         for name, memory in verdict.load.items():
-            self._fetch(self._bays[name], memory)
+            self._fetch(self._stock[name], memory)
         for name in verdict.unload:
-            self._send_away(self._bays[name])
-
-    def _clear(self) -> None:
-        """Let go of models whose file is gone, or is another one."""
-        for bay in [bay for bay in self._bays.values() if bay.gone]:
-            if bay.name not in self._entries:
-                bay.refuse(_no_file(bay.name))
-            if bay.phase == "in" and not bay.users:
-                self._send_away(bay)
-            elif bay.phase == "out":
-                del self._bays[bay.name]
-                if bay.name in self._entries:
-                    bay.hand_over(self._place(self._entries[bay.name]))
+            self._send_away(self._stock[name])
 
     def _room(self) -> int:
         """Return how many bytes models may take: the budget, or what the machine has left for them, if that is less."""
-        if not any(bay.phase == "out" and bay.is_wanted for bay in self._bays.values()):
+        if not any(bay.phase == "out" and bay.is_wanted for bay in self._stock):
             return self._budget
-        pids = [bay.engine.status().pid for bay in self._bays.values() if bay.engine]
+        pids = [bay.engine.status().pid for bay in self._stock if bay.engine]
         return min(self._budget, self._look_at_machine().memory + sum(private_memory(pid) for pid in pids if pid))
 
     def _fetch(self, bay: Bay, memory: int) -> None:
@@ -281,7 +236,7 @@ class Several:
         keep = self._settings.engine.keep_alive
         if keep is not None:
             return keep
-        return None if bay is self._default() else UNUSED
+        return None if bay is self._stock.default else UNUSED
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)
@@ -294,7 +249,3 @@ class Several:
         if not task.cancelled() and (error := task.exception()):
             log.error("a model could not be looked after", exc_info=error)
         self._settle()
-
-
-def _no_file(name: str) -> ModelNotFound:
-    return ModelNotFound(f"The file of {name} is gone.", param="model")
