@@ -28,6 +28,7 @@ def mecum(*arguments: object, **environ: str) -> CompletedProcess[str]:
         contextlib.redirect_stdout(out),
         contextlib.redirect_stderr(err),
         _own_logging(),
+        _own_client(),
     ):
         try:
             run()
@@ -47,6 +48,21 @@ def _program(command: list[str], environ: dict[str, str]) -> Iterator[None]:
         for name, value in environ.items():
             patched.setenv(name, value)
         yield
+
+
+@contextlib.contextmanager
+def _own_client() -> Iterator[None]:
+    """Let the hub's own client be imported anew: it reads its variables then."""
+    client = "huggingface_hub"
+    kept = {name: module for name, module in sys.modules.items() if name.partition(".")[0] == client}
+    for name in kept:
+        del sys.modules[name]
+    try:
+        yield
+    finally:
+        for name in [name for name in sys.modules if name.partition(".")[0] == client]:
+            del sys.modules[name]
+        sys.modules.update(kept)
 
 
 @contextlib.contextmanager

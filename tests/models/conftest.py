@@ -38,15 +38,19 @@ class Pulling:
 
     def __init__(self, shelf: Shelf, fake: FakeHub, tmp_path: Path) -> None:
         self.shelf = shelf
-        self.hub = Hub(fake.url, None, tmp_path / "hub-cache")
+        self.fake = fake
+        self.cache = tmp_path / "hub-cache"
+        self.token: str | None = None
+        self.offline = False
         self.memory = 8_000_000_000
         self.meter = Meter()
         self.said: list[str] = []
 
     async def __call__(self, what: str, sha256: str = "", **options: Any) -> Pulled:
         options = {"silence": 5.0, "pause": 0.01} | options
-        puller = Puller(self.shelf, self.hub, self.meter, memory=self.memory, tell=self.said.append, **options)
-        return await puller.pull(parse(what, self.hub.endpoint), sha256)
+        hub = Hub(self.fake.url, self.token, self.cache, self.offline)
+        puller = Puller(self.shelf, hub, self.meter, memory=self.memory, tell=self.said.append, **options)
+        return await puller.pull(parse(what, hub.endpoint), sha256)
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """A hub on this machine: the listing, `resolve` with its headers, the redirect to the files; and all that goes wrong.
 
+That it speaks as the hub does, `test_client.py` shows: the hub's own client downloads from it.
+
 Two servers, so that the hub and the files have origins of their own. `seen` is what was asked of each, in order.
 """
 
@@ -31,6 +33,15 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def git_id(content: bytes) -> str:
+    return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+
+
+def is_large(path: str) -> bool:
+    """Return whether the hub keeps a file outside git, and so knows its SHA-256."""
+    return not path.endswith((".json", ".md", ".txt"))
+
+
 @dataclass
 class Asked:
     server: str
@@ -60,6 +71,10 @@ class FakeHub:
     encoding: str = ""
     pause: float = 0.0  # seconds before each piece of content
     listing: bytes | None = None
+    listing_headers: dict[str, str] = field(default_factory=dict)
+    more_of: dict[str, Any] = field(default_factory=dict)  # what else the listing has
+    moved: str = ""  # the repository's name of before
+    hang: float = 0.0  # seconds before the listing
     seen: list[Asked] = field(default_factory=list)
     url: str = ""
     cdn: str = ""
@@ -70,8 +85,20 @@ class FakeHub:
     def siblings(self) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = [{"rfilename": "README.md", "size": 3, "blobId": "b"}]
         for path, content in self.files.items():
-            lfs = {"sha256": self.told.get(path, sha256(content)), "size": len(content), "pointerSize": 135}
-            found.append({"rfilename": path, "size": len(content), "blobId": "b", "lfs": lfs})
+            told = {"rfilename": path, "size": len(content), "blobId": self.told.get(path, git_id(content))}
+            if is_large(path):
+                lfs = {"sha256": self.told.get(path, sha256(content)), "size": len(content), "pointerSize": 135}
+                told |= {"blobId": "b", "lfs": lfs}
+            found.append(told)
+        return found
+
+    def tree(self) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        for path, content in self.files.items():
+            told: dict[str, Any] = {"type": "file", "path": path, "size": len(content), "oid": git_id(content)}
+            if is_large(path):
+                told["lfs"] = {"oid": sha256(content), "size": len(content), "pointerSize": 135}
+            found.append(told)
         return found
 
 
@@ -110,8 +137,14 @@ class _Handler(BaseHTTPRequestHandler):
         path = unquote(urlsplit(self.path).path)
         if self.name == "hub" and hub.token and self.headers.get("Authorization") != f"Bearer {hub.token}":
             self._answer(403 if hub.error_code == "GatedRepo" else 401, b"no", {"X-Error-Code": hub.error_code})
-        elif path == f"/api/models/{REPO}":
+        elif hub.moved and f"/{hub.moved}" in path:
+            self._answer(307, b"", {"Location": self.path.replace(hub.moved, REPO)})
+        elif path in (f"/api/models/{REPO}", *(f"/api/models/{REPO}/revision/{one}" for one in ("main", COMMIT))):
             self._listing()
+        elif path.startswith(f"/api/models/{REPO}/revision/"):
+            self._answer(404, b"no", {"X-Error-Code": "RevisionNotFound"})
+        elif path == f"/api/models/{REPO}/tree/{COMMIT}":
+            self._answer(200, json.dumps(hub.tree()).encode(), {})
         elif path.startswith(f"/{REPO}/resolve/"):
             self._resolve(path.split("/", 5)[5])
         elif path.startswith("/blob/"):
@@ -123,21 +156,32 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._answer(404, b"nothing", {"X-Error-Code": "RepoNotFound"})
 
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
     def log_message(self, *_: Any) -> None:
         pass
 
     def _listing(self) -> None:
         hub = self.hub
+        time.sleep(hub.hang)
         if hub.statuses and hub.statuses[0] < 0:
             self._answer(-hub.statuses.pop(0), b"busy", {})
             return
-        told = {"id": REPO, "sha": COMMIT, "cardData": {"license": hub.licence}, "siblings": hub.siblings()}
-        self._answer(200, json.dumps(told).encode() if hub.listing is None else hub.listing, {})
+        told = {"id": REPO, "sha": COMMIT, "cardData": {"license": hub.licence}, "siblings": hub.siblings(), **hub.more_of}
+        content = json.dumps(told).encode() if hub.listing is None else hub.listing
+        if hub.chunked:
+            self._send(200, hub.listing_headers, content)
+        else:
+            self._answer(200, content, hub.listing_headers)
 
     def _resolve(self, path: str) -> None:
         hub, content = self.hub, self.hub.files.get(path)
         if content is None:
             self._answer(404, b"no", {"X-Error-Code": "EntryNotFound"})
+            return
+        if not is_large(path):
+            self._content(path, {"X-Repo-Commit": COMMIT, "ETag": f'"{git_id(content)}"'})
             return
         linked = {
             "X-Repo-Commit": COMMIT,
@@ -160,7 +204,7 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, b"no", {})
             return
         headers = {"ETag": hub.etag, **(extra or {})}
-        start = self._start()
+        start = self._start(headers["ETag"])
         if start is not None and (hub.ranges == "refused" or start >= len(content)):
             self._answer(416, b"", {"Content-Range": f"bytes */{len(content)}", **headers})
             return
@@ -173,9 +217,9 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Content-Encoding"] = hub.encoding
         self._send(status, headers, body + hub.more)
 
-    def _start(self) -> int | None:
+    def _start(self, etag: str) -> int | None:
         asked, guard = self.headers.get("Range"), self.headers.get("If-Range")
-        if asked is None or self.hub.ranges == "ignored" or (guard and guard != self.hub.etag):
+        if asked is None or self.hub.ranges == "ignored" or (guard and guard != etag):
             return None
         return int(asked.removeprefix("bytes=").removesuffix("-"))
 
@@ -190,6 +234,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self.send_header("Content-Length", str(len(body) if hub.length is None else hub.length))
         self.end_headers()
+        if self.command == "HEAD":
+            return
         sent = body if cut is None else body[:cut]
         for at in range(0, len(sent), 65536):
             if hub.pause:
@@ -209,7 +255,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
-        self.wfile.write(body)
+        if self.command != "HEAD":
+            self.wfile.write(body)
 
     def handle_one_request(self) -> None:
         try:

@@ -23,7 +23,8 @@ from mecum.models.fetch import TRIES, Brought, Fetcher, Item
 from mecum.models.hub import Hub
 from mecum.models.meter import Meter
 from mecum.models.part import Identity, Part
-from mecum.models.web import PullFailed, Web
+from mecum.models.refusal import PullFailed
+from mecum.models.web import Web
 
 NAME = "Tiny-Q4_K_M.gguf"
 CONTENT = model(200_000)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import os
 from pathlib import Path
 
@@ -18,8 +17,8 @@ from mecum.engine.identity import Hashes
 from mecum.errors import EngineStartError, InvalidRequest
 from mecum.models import fetch
 from mecum.models.pull import drop, unfinished
+from mecum.models.refusal import PullFailed
 from mecum.models.shelf import PARTIAL
-from mecum.models.web import PullFailed
 
 
 def left(pull: Pulling) -> set[str]:
@@ -259,7 +258,7 @@ async def test_files_that_cannot_be_taken(pull: Pulling, tmp_path: Path) -> None
 
 async def test_what_lies_in_the_hubs_cache_is_not_fetched(fake: FakeHub, pull: Pulling) -> None:
     digest = sha256(fake.files[NAME])
-    blob = pull.hub.cache / "models--tiny--Tiny-GGUF" / "blobs" / digest
+    blob = pull.cache / "models--tiny--Tiny-GGUF" / "blobs" / digest
     blob.parent.mkdir(parents=True)
     blob.write_bytes(fake.files[NAME])
     pulled = await pull(f"hf:{REPO}")
@@ -268,7 +267,7 @@ async def test_what_lies_in_the_hubs_cache_is_not_fetched(fake: FakeHub, pull: P
 
 
 async def test_a_damaged_cache_is_told(fake: FakeHub, pull: Pulling) -> None:
-    blob = pull.hub.cache / "models--tiny--Tiny-GGUF" / "blobs" / sha256(fake.files[NAME])
+    blob = pull.cache / "models--tiny--Tiny-GGUF" / "blobs" / sha256(fake.files[NAME])
     blob.parent.mkdir(parents=True)
     blob.write_bytes(bytes(len(fake.files[NAME])))
     with pytest.raises(PullFailed, match="is not what was promised"):
@@ -351,7 +350,7 @@ async def test_a_repository_that_nobody_may_see(fake: FakeHub, pull: Pulling) ->
     fake.error_code = ""
     with pytest.raises(PullFailed, match="no such repository, or it wants a token"):
         await pull("hf:no/body")
-    pull.hub = dataclasses.replace(pull.hub, token="hf_secret")
+    pull.token = "hf_secret"
     with pytest.raises(PullFailed, match="The hub has no"):
         await pull("hf:no/body")
     assert (await pull(f"hf:{REPO}")).new
@@ -360,7 +359,7 @@ async def test_a_repository_that_nobody_may_see(fake: FakeHub, pull: Pulling) ->
 
 
 async def test_offline_is_respected_and_files_still_come(pull: Pulling, tmp_path: Path) -> None:
-    pull.hub = dataclasses.replace(pull.hub, offline=True)
+    pull.offline = True
     with pytest.raises(PullFailed, match="HF_HUB_OFFLINE is set"):
         await pull(f"hf:{REPO}")
     (tmp_path / "Mine-Q8_0.gguf").write_bytes(model())

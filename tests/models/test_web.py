@@ -8,7 +8,8 @@ import pytest
 from tests.models.hubs import REPO, FakeHub, model, running
 
 from mecum.models.hub import Hub
-from mecum.models.web import PullFailed, Web, _next, _proxy
+from mecum.models.refusal import PullFailed
+from mecum.models.web import Web, _proxy, next_address
 
 NAME = "Tiny-Q4_K_M.gguf"
 TOKEN = "hf_canary"
@@ -84,13 +85,13 @@ async def test_where_no_redirect_may_lead(fake: FakeHub, location: str, says: st
 )
 def test_nobody_elsewhere_sends_us_to_this_machine(target: str) -> None:
     with pytest.raises(PullFailed, match="sends to this very machine"):
-        _next("https://example.org/a", target)
+        next_address("https://example.org/a", target)
 
 
 def test_where_redirects_may_lead() -> None:
-    assert _next("https://a.org/b/c", "d?e=%2B") == "https://a.org/b/d?e=%2B"
-    assert _next("https://a.org/b", "https://b.org/x#y") == "https://b.org/x"
-    assert _next("http://127.0.0.1:1/b", "http://localhost:2/x") == "http://localhost:2/x"
+    assert next_address("https://a.org/b/c", "d?e=%2B") == "https://a.org/b/d?e=%2B"
+    assert next_address("https://a.org/b", "https://b.org/x#y") == "https://b.org/x"
+    assert next_address("http://127.0.0.1:1/b", "http://localhost:2/x") == "http://localhost:2/x"
 
 
 async def test_what_a_refusal_says_holds_no_secret(fake: FakeHub) -> None:

@@ -47,7 +47,7 @@ def pull(what: str, flags: Mapping[str, Any], config: Path | None, *, sha256: st
         if default:
             choose(STARTER, loaded)
         return
-    hub = Hub.from_environment(os.environ)
+    hub = Hub.here()
     source = _source(what, hub)
     shelf = Shelf(home)
     make_private(home)

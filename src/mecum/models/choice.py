@@ -27,11 +27,15 @@ _PART: Final = re.compile(r"-(\d{5})-of-(\d{5})$")
 
 @dataclass(frozen=True, slots=True)
 class HubFile:
-    """A file of a repository. `path` is its place there; `size` in bytes; `sha256` "" where the hub does not know it."""
+    """A file of a repository. `path` is its place there; `size` in bytes; `sha256` "" where the hub does not know it.
+
+    `git` is what git calls its content (`git.blob_id`): of small files the hub knows that instead.
+    """
 
     path: str
     size: int
     sha256: str = ""
+    git: str = ""
 
 
 @dataclass(frozen=True, slots=True)

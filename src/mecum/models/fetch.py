@@ -19,8 +19,9 @@ from typing import Final
 from mecum.errors import EngineStartError
 from mecum.models.meter import Meter
 from mecum.models.part import Identity, Part
+from mecum.models.refusal import Again, PullFailed
 from mecum.models.source import fingerprint
-from mecum.models.web import Again, Answer, PullFailed, Web
+from mecum.models.web import Answer, Web
 
 TRIES: Final = 5  # in a row that bring nothing
 PAUSE: Final = 1.0  # seconds, doubled with each such try

@@ -7,26 +7,24 @@ repository is read at one commit.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from mecum.engine import gguf
 from mecum.engine.models import parts, split_names
 from mecum.errors import InvalidRequest
+from mecum.models import listing
 from mecum.models.choice import Variant, best, variants
 from mecum.models.fetch import Item
 from mecum.models.fit import need_of
-from mecum.models.hub import LARGEST, Hub, Repository, read_listing
+from mecum.models.hub import Hub, Repository
+from mecum.models.refusal import PullFailed
 from mecum.models.shelf import Origin
 from mecum.models.source import FromFile, FromHub, FromUrl, Source, file_name
-from mecum.models.web import Again, Answer, PullFailed, Web
 
 Tell = Callable[[str], None]
-_TRIES: Final = 3  # for a listing
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +60,11 @@ class Order:
 class Desk:
     """Makes orders. `memory` is what is free, in bytes; `tell` says a sentence to the person."""
 
-    def __init__(self, web: Web, hub: Hub, *, memory: int, tell: Tell, pause: float) -> None:
-        self._web = web
+    def __init__(self, hub: Hub, *, memory: int, tell: Tell, silence: float, pause: float) -> None:
         self._hub = hub
         self._memory = memory
         self._tell = tell
+        self._silence = silence
         self._pause = pause
 
     async def order(self, source: Source) -> Order:
@@ -81,34 +79,20 @@ class Desk:
         return _from_url(source) if isinstance(source, FromUrl) else _from_file(source)
 
     async def _from_hub(self, wish: FromHub) -> Order:
-        repository = await self._listing(wish)
+        repository = await listing.repository(self._hub, wish, silence=self._silence, pause=self._pause)
+        if repository.repo.lower() != wish.repo.lower():
+            self._tell(f"{wish.repo} is called {repository.repo} now.")
         variant = self._chosen(wish, repository, variants(repository.files))
+        return self._of(repository, variant)
+
+    def _of(self, repository: Repository, variant: Variant) -> Order:
+        repo, revision = repository.repo, repository.revision
         items = tuple(
-            Item(
-                self._hub.file(wish.repo, repository.revision, file.path),
-                file_name(file.path),
-                file.size,
-                file.sha256,
-            )
+            Item(self._hub.file(repo, revision, file.path), file_name(file.path), file.size, file.sha256)
             for file in variant.files
         )
-        origin = Origin(f"hf:{wish.repo}:{variant.files[0].path}", revision=repository.revision, licence=repository.licence)
-        return Order(items, origin, tuple(self._hub.cached(wish.repo, file) for file in variant.files))
-
-    async def _listing(self, wish: FromHub) -> Repository:
-        for tries in range(_TRIES):
-            try:
-                async with self._web.get(self._hub.listing(wish)) as answer:
-                    content = await _limited(answer)
-            except Again as again:
-                if tries + 1 == _TRIES:
-                    raise PullFailed(f"{again.message}. Try again later.") from None
-                await asyncio.sleep(again.wait or self._pause)
-                continue
-            if found := read_listing(wish, content):
-                return found
-            break
-        raise PullFailed(f"{self._hub.endpoint} does not answer as the hub does. Check HF_ENDPOINT.")
+        origin = Origin(f"hf:{repo}:{variant.files[0].path}", revision=revision, licence=repository.licence)
+        return Order(items, origin, tuple(self._hub.cached(repo, revision, file) for file in variant.files))
 
     def _chosen(self, wish: FromHub, repository: Repository, found: Sequence[Variant]) -> Variant:
         page = self._hub.page(wish.repo)
@@ -170,15 +154,6 @@ def _from_file(source: FromFile) -> Order:
     gguf.read(files[0])  # before gigabytes are read for their hash
     items = tuple(Item("", file_name(file.name), file.stat().st_size) for file in files)
     return Order(items, Origin(str(path.resolve())), tuple(file.resolve() for file in files))
-
-
-async def _limited(answer: Answer) -> bytes:
-    content = bytearray()
-    async for piece in answer.response.content.iter_any():
-        content += piece
-        if len(content) > LARGEST:
-            raise PullFailed("The hub's listing is too long to be one.")
-    return bytes(content)
 
 
 def _list(found: Sequence[Variant]) -> str:

@@ -25,10 +25,12 @@ from mecum.models.hub import Hub
 from mecum.models.meter import Meter
 from mecum.models.order import Desk, Order, Tell
 from mecum.models.part import ENDING
+from mecum.models.refusal import PullFailed
 from mecum.models.shelf import PARTIAL, Installed, Shelf
 from mecum.models.source import FromFile, FromHub, Source, fingerprint
 from mecum.models.take import take
-from mecum.models.web import SILENCE, PullFailed, Web
+from mecum.models.web import SILENCE, Web, next_address
+from mecum.observe.threads import detached
 
 AT_ONCE: Final = 3  # files of a split model
 
@@ -66,8 +68,9 @@ class Puller:
         asked = fingerprint(self._words(source))
         if (there := self._shelf.asked_before(asked)) and (not sha256 or sha256 in there.sha256.values()):
             return Pulled(there, new=False)
-        async with Web(self._hub, silence=self._silence) as web:
-            desk = Desk(web, self._hub, memory=self._memory, tell=self._tell, pause=self._pause)
+        hub = self._hub if isinstance(source, FromFile) else await detached(self._signed_in, "hub")
+        async with Web(hub, silence=self._silence) as web:
+            desk = Desk(hub, memory=self._memory, tell=self._tell, silence=self._silence, pause=self._pause)
             order = (await desk.order(source)).promising(sha256)
             order = replace(order, origin=replace(order.origin, asked=asked))
             if there := self._there(order):
@@ -78,6 +81,9 @@ class Puller:
                     return Pulled(self._publish(order, brought), new=True)
                 except OSError as error:
                     raise disk_fault(error, self._shelf.folder) from None
+
+    def _signed_in(self) -> Hub:
+        return self._hub.signed_in(next_address)
 
     def _words(self, source: Source) -> str:
         """Return what was asked for, so that the same is the same: a file is another one when it was changed."""

@@ -17,7 +17,7 @@ from mecum.errors import InvalidRequest
 from mecum.models.fetch import Brought, check_room
 from mecum.models.meter import Meter
 from mecum.models.part import ENDING
-from mecum.models.web import PullFailed
+from mecum.models.refusal import PullFailed
 
 _STEP: Final = 16 * 1024 * 1024  # bytes between two looks at whether we are to stop
 
