@@ -12,10 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import orjson
 
+from mecum.engine import cache
 from mecum.engine.embedder.file import digest_of, hash_of
 from mecum.engine.embedder.forms import TEXT, Forms, forms_of
+from mecum.engine.embedder.inspection import TOKENIZER, Inspected, check
+from mecum.engine.embedder.layers import json_in, whole_number
+from mecum.engine.embedder.recipe import Recipe
 from mecum.engine.embedder.workers import STUCK, Found, Unusable, WorkerEmbedder
 from mecum.engine.frames import WorkFailed
 from mecum.engine.kinds import Pooling
@@ -24,20 +29,15 @@ from mecum.settings.schema import LibrarySettings
 from mecum.types import Json
 
 PROGRAM: Final = ("-m", "mecum.engine.embedder.onnx_program")
-TOKENIZER: Final = "tokenizer.json"
+VERSION: Final = 2  # of what is done here: raise it when vectors change; the embedder's identity holds it
 _SHIFTED: Final = frozenset(("roberta", "xlm-roberta", "camembert", "mpnet"))  # their positions start at 2
-_POOLINGS: Final[dict[str, Pooling]] = {
-    "pooling_mode_mean_tokens": "mean",
-    "pooling_mode_cls_token": "cls",
-    "pooling_mode_lasttoken": "last",
-}
 
 
 def folder_of(embedder: str, home: Path) -> Path | None:
     """Return the folder that a setting names: a path, a folder of `home`/models, or that of an ONNX file; None: none."""
     given = Path(embedder).expanduser()
     if given.suffix == ".onnx" and given.is_file():
-        return given.parent
+        return next((place for place in given.parents[:2] if (place / TOKENIZER).is_file()), given.parent)
     return next((one for one in (given, home / "models" / embedder) if one.is_dir()), None)
 
 
@@ -72,86 +72,100 @@ class FolderEmbedder(WorkerEmbedder):
             found = await asyncio.to_thread(self._look)
         except OSError as error:
             raise Unusable(f"The embedder {self._folder} cannot be read: {error.strerror or error}.") from None
-        return found if found.dimension else replace(found, dimension=await self._tried(found.command))
+        return replace(found, dimension=await self._tried(found))
 
     def _look(self) -> Found:
-        """Return what there is to know without running it; the dimension is 0 where the folder does not say."""
-        model, tokenizer = self._model(), self._folder / TOKENIZER
-        if not tokenizer.is_file():
-            raise Unusable(f"There is no {TOKENIZER} in {self._folder}.")
-        config = _json(self._folder / "config.json")
-        pooling, forms, tokens = self._pooling(), self._forms(config), self._tokens(config)
-        made = digest_of(hash_of(self._home, (model, tokenizer)), forms.query, forms.passage, pooling, tokens)
+        """Return what there is to know without running it: all but the dimension."""
+        found, config = check(self._folder, self._named()), json_in(self._folder / "config.json")
+        forms, recipe = self._forms(config), self._recipe(found, config)
+        if not found.layers.whole and forms != Forms():
+            raise Unusable(
+                f"{self._folder} leaves the words in front of a text out of its vector (include_prompt), which is not done "
+                "here. Choose another model."
+            )
+        layers = tuple(("", size, tanh) for _, size, tanh in recipe.layers)
+        told = replace(recipe, model="", tokenizer="", layers=layers)  # of files, what is in them counts
+        made = digest_of(VERSION, hash_of(self._home, found.files), forms.query, forms.passage, told.text())
         return Found(
             name=self.name,
             identity=f"onnx-{made}",
-            dimension=_number(config.get("hidden_size")),
-            command=(*self._program, str(model), str(tokenizer), pooling, str(tokens)),
+            dimension=0,
+            command=(*self._program, recipe.text()),
             forms=forms,
         )
 
-    def _model(self) -> Path:
-        if Path(self._settings.embedder).suffix == ".onnx":
-            return Path(self._settings.embedder).expanduser().absolute()
-        for place in (self._folder, self._folder / "onnx"):
-            files = sorted(place.glob("*.onnx"))
-            named = [file for file in files if file.name == "model.onnx"]
-            if named or len(files) == 1:
-                return (named or files)[0]
-            if files:
-                several = ", ".join(file.name for file in files)
-                raise Unusable(f"There are several models in {place}: {several}. Name one of the files.")
-        raise Unusable(f"There is no ONNX model in {self._folder}.")
+    def _named(self) -> Path | None:
+        """Return the file that the setting names, None where it names the folder."""
+        given = Path(self._settings.embedder).expanduser()
+        return given.absolute() if given.suffix == ".onnx" and given.is_file() else None
 
-    def _pooling(self) -> Pooling:
-        told = _json(self._folder / "1_Pooling" / "config.json")
-        modes = [name for name, value in told.items() if name.startswith("pooling_mode_") and value is True]
-        if self._settings.embedder_pooling:
-            return self._settings.embedder_pooling
-        if len(modes) == 1 and modes[0] in _POOLINGS:
-            return _POOLINGS[modes[0]]
-        raise Unusable(
-            f"{self._folder} does not say how one vector is made of its tokens' (1_Pooling/config.json). "
-            "Set library.embedder_pooling to mean, cls or last, as the model's page says."
+    def _recipe(self, found: Inspected, config: Json) -> Recipe:
+        sentences, tokens = (json_in(self._folder / name) for name in ("sentence_bert_config.json", "tokenizer_config.json"))
+        return Recipe(
+            model=str(found.model),
+            tokenizer=str(found.tokenizer),
+            output=found.signature.output,
+            pooling=self._pooling(found),
+            tokens=self._tokens(config, sentences),
+            first=_first(config),
+            lowercase=sentences.get("do_lower_case") is True,
+            closing=_closing(tokens),
+            layers=tuple((str(one.weights or ""), one.size, one.tanh) for one in found.layers.after),
         )
+
+    def _pooling(self, found: Inspected) -> Pooling:
+        pooling = self._settings.embedder_pooling or found.layers.pooling
+        if pooling is None and not found.signature.pooled:
+            raise Unusable(
+                f"{self._folder} does not say how one vector is made of its tokens' (1_Pooling/config.json). "
+                "Set library.embedder_pooling to mean, cls or last, as the model's page says."
+            )
+        return pooling or "mean"
 
     def _forms(self, config: Json) -> Forms:
         usual = forms_of(self.name, str(config.get("_name_or_path", "")))
-        told = _json(self._folder / "config_sentence_transformers.json").get("prompts")
+        told = json_in(self._folder / "config_sentence_transformers.json").get("prompts")
         prompts = told if isinstance(told, dict) else {}
         query = _form(prompts.get("query")) or usual.query
         passage = _form(prompts.get("document")) or _form(prompts.get("passage")) or usual.passage
         return Forms(self._settings.embedder_query or query, self._settings.embedder_passage or passage)
 
-    def _tokens(self, config: Json) -> int:
-        positions = _number(config.get("max_position_embeddings")) or self._settings.embedder_tokens
-        if config.get("model_type") in _SHIFTED:
-            positions -= 2
-        return min(self._settings.embedder_tokens, positions)
+    def _tokens(self, config: Json, sentences: Json) -> int:
+        positions = whole_number(config.get("max_position_embeddings")) - _first(config)
+        limits = (self._settings.embedder_tokens, positions, whole_number(sentences.get("max_seq_length")))
+        return min(limit for limit in limits if limit > 0)
 
-    async def _tried(self, command: tuple[str, ...]) -> int:
-        """Return how long a vector is, by making one."""
+    async def _tried(self, found: Found) -> int:
+        """Return how long a vector is, by making one, unless that was done before with the same files."""
+        kept = self._home / "cache" / f"{found.identity}.size"
+        if known := await asyncio.to_thread(cache.load, kept):
+            return int(known)
+        vector = np.frombuffer(await self._first_reply(found.command), "<f4")[:-1]  # the last is the number of tokens
+        if not vector.any() or not np.isfinite(vector).all():
+            raise Unusable(f"The embedder {self._folder} cannot be used: what it makes of a text are no numbers.")
+        await asyncio.to_thread(cache.keep, kept, str(len(vector)).encode())
+        return len(vector)
+
+    async def _first_reply(self, command: tuple[str, ...]) -> bytes:
         worker = Worker((*command, "1", "normal"))
         try:
-            reply = await worker.ask(orjson.dumps({"kind": "query", "texts": ["mecum"]}), timeout=STUCK)
+            return await worker.ask(orjson.dumps({"kind": "query", "texts": ["mecum"]}), timeout=STUCK)
         except (WorkerDied, WorkFailed) as error:
             raise Unusable(f"The embedder {self._folder} cannot be used. {error}") from None
         finally:
             await worker.aclose()
-        return len(reply) // 4 - 1
 
 
-def _json(file: Path) -> Json:
-    """Return the object that a file holds; an empty one where it is not there, or is none."""
-    try:
-        told = orjson.loads(file.read_bytes())
-    except (OSError, orjson.JSONDecodeError):
-        return {}
-    return told if isinstance(told, dict) else {}
+def _first(config: Json) -> int:
+    """Return the position of a text's first token."""
+    return 2 if config.get("model_type") in _SHIFTED else 0
 
 
-def _number(value: object) -> int:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+def _closing(tokens: Json) -> str:
+    """Return the token that stands behind every text, if the tokeniser's settings ask for one."""
+    told = tokens.get("eos_token")
+    token = told.get("content") if isinstance(told, dict) else told
+    return token if tokens.get("add_eos_token") is True and isinstance(token, str) else ""
 
 
 def _form(prompt: object) -> str:

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from mecum.engine.embedder import structure
+from mecum.engine.embedder.layers import Layers, layers_in
 from mecum.engine.embedder.protobuf import Malformed
-from mecum.engine.embedder.signature import NoEncoder, Signature, signature_of
+from mecum.engine.embedder.signature import ONE_EACH, NoEncoder, Signature, signature_of
 from mecum.engine.embedder.workers import Unusable
 
 TOKENIZER: Final = "tokenizer.json"
@@ -22,17 +23,29 @@ TOKENIZER_SIZE: Final = 128 * 1024 * 1024  # bytes; that of Gemma, the largest k
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
-    """A model that can be run. `weights` are the files besides `model` in which its tensors lie."""
+    """A model that can be run. `weights` are the files besides `model` in which its tensors lie; `layers` follow."""
 
     model: Path
     tokenizer: Path
     weights: tuple[Path, ...]
     signature: Signature
+    layers: Layers
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """All files that make a vector, the model first."""
+        return (self.model, self.tokenizer, *self.weights, *(one.weights for one in self.layers.after if one.weights))
 
     @property
     def size(self) -> int:
         """Of the model with its tensors, in bytes."""
         return sum(file.stat().st_size for file in (self.model, *self.weights))
+
+    @property
+    def dimension(self) -> int:
+        """How long a vector is, 0 where nothing says so."""
+        sizes = [layer.size for layer in self.layers.after if layer.size]
+        return sizes[-1] if sizes else self.signature.size
 
 
 def check(folder: Path, model: Path | None = None) -> Inspected:
@@ -55,7 +68,7 @@ def check(folder: Path, model: Path | None = None) -> Inspected:
         raise Unusable(f"{model} is damaged, or no ONNX model: {error}.") from None
     except NoEncoder as error:
         raise Unusable(f"{model.name} {error}") from None
-    return Inspected(model, tokenizer, _weights(model, graph.files), signature)
+    return Inspected(model, tokenizer, _weights(model, graph.files), signature, _layers(folder, signature))
 
 
 def model_in(folder: Path) -> Path:
@@ -73,6 +86,16 @@ def model_in(folder: Path) -> Path:
             several = ", ".join(file.name for file in files)
             raise Unusable(f"There are several models in {place}: {several}. Name one of the files.")
     raise Unusable(f"There is no ONNX model in {folder}.")
+
+
+def _layers(folder: Path, signature: Signature) -> Layers:
+    """Return what is to be done to the output; a graph that gives `ONE_EACH` does all of it."""
+    if signature.output == ONE_EACH:
+        return Layers()
+    layers = layers_in(folder)
+    if signature.pooled and any(one.size for one in layers.after):
+        raise Unusable(f"{folder} does not say whether its last layers are part of its model. Take the GGUF file.")
+    return layers
 
 
 def _weights(model: Path, names: Iterable[str]) -> tuple[Path, ...]:
