@@ -51,20 +51,44 @@ def test_a_default_elsewhere(home: Path, tmp_path: Path) -> None:
     assert [(entry.name, entry.file) for entry in found[:2]] == [("mine", elsewhere), ("a", home / "models" / "a.gguf")]
 
 
-def test_of_namesakes_only_the_default_has_the_short_name(home: Path) -> None:
-    for name in ("Tiny-Q4_K_M", "Tiny-Q8_0", "other-Q8_0"):
-        make(home, name)
-    assert names(home) == ["tiny-q4_k_m", "tiny-q8_0", "other"]
-    found = Inventory(home, lambda: "Tiny-Q8_0.gguf").look()
-    assert [(entry.name, entry.known_as) for entry in found[:2]] == [("tiny", "tiny"), ("tiny-q4_k_m", "tiny")]
+def test_of_namesakes_the_first_one_has_the_short_name_whatever_is_the_default(home: Path) -> None:
+    for number, name in enumerate(("Tiny-Q8_0", "Tiny-Q4_K_M", "other-Q8_0")):
+        file = make(home, name)
+        os.utime(file, (1_000 + number, 1_000 + number))
+    assert sorted(names(home)) == ["other", "tiny", "tiny-q4_k_m"]
+    found = Inventory(home, lambda: "Tiny-Q4_K_M.gguf").look()
+    assert [(entry.name, entry.known_as) for entry in found[:2]] == [("tiny-q4_k_m", "tiny"), ("tiny", "tiny")]
+    assert Inventory(home, lambda: "Tiny-Q4_K_M.gguf").default().name == "tiny-q4_k_m", "also while it is alone known"
+    assert Inventory(home, lambda: "tiny").default().file.name == "Tiny-Q8_0.gguf"
+
+
+def test_what_was_pulled_was_there_when_it_was_pulled(home: Path) -> None:
+    old, pulled = make(home, "Tiny-Q8_0"), make(home, "Tiny-Q4_K_M")
+    os.utime(old, (2_000, 2_000))
+    os.utime(pulled, (3_000, 3_000))
+    assert sorted(names(home)) == ["tiny", "tiny-q4_k_m"]
+    pulled.with_name(f"{pulled.name}.json").write_text('{"pulled": 1000.5}')
+    assert sorted(names(home)) == ["tiny", "tiny-q8_0"]
+    for broken in ("", "[]", '{"pulled": null}', '{"pulled": "x"}'):
+        pulled.with_name(f"{pulled.name}.json").write_text(broken)
+        assert sorted(names(home)) == ["tiny", "tiny-q4_k_m"]
+
+
+def test_the_starter_was_there_before_all_others(home: Path) -> None:
+    make(home, "SmolLM2-135M-Instruct-Q8_0")
+    found = {entry.name: entry.starter for entry in Inventory(home, lambda: None).look()}
+    assert found == {STARTER: True, f"{STARTER}-q8_0": False}
 
 
 def test_names_in_another_script_are_told_apart(home: Path) -> None:
-    for name in ("モデル", "模型", "модель"):
-        make(home, name)
-    found = [entry.name for entry in Inventory(home, lambda: None).look() if not entry.starter]
-    assert len(set(found)) == len(found) == 3
-    assert sorted(found)[1:] == [f"{sorted(found)[0]}-2", f"{sorted(found)[0]}-3"]
+    for number, name in enumerate(("モデル", "模型", "модель")):
+        os.utime(make(home, name), (1_000 + number, 1_000 + number))
+    found = {entry.file.stem: entry.name for entry in Inventory(home, lambda: None).look() if not entry.starter}
+    assert len(set(found.values())) == len(found) == 3
+    assert found["モデル"] == "tiny-test", "as it says inside"
+    (home / "models" / "モデル.gguf").unlink()
+    left = {entry.file.stem: entry.name for entry in Inventory(home, lambda: None).look() if not entry.starter}
+    assert left == {"模型": "tiny-test", "модель": found["модель"]}
 
 
 def test_a_link_is_no_other_model_and_a_copy_is(home: Path) -> None:

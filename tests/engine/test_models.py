@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from types import MappingProxyType
 
 import pytest
+from tests.engine.ggufs import LLAMA, Gguf
 
 from mecum.engine.gguf import Header
 from mecum.engine.models import STARTER_FILE, locate, name_of, parts, split_names
@@ -54,9 +56,20 @@ def test_a_model_is_found_by_what_it_is_called(tmp_path: Path) -> None:
         (folder / name).touch()
     assert locate("big", tmp_path).name == "Big-Q4_K_M-00001-of-00002.gguf"
     assert locate("BIG", tmp_path).name == "Big-Q4_K_M-00001-of-00002.gguf"
-    with pytest.raises(EngineStartError, match=r"More than one model .* called tiny.*: Tiny-Q4_K_M\.gguf, Tiny-Q8_0\.gguf"):
-        locate("tiny", tmp_path)
-    assert locate("Tiny-Q8_0", tmp_path).name == "Tiny-Q8_0.gguf"
+    os.utime(folder / "Tiny-Q4_K_M.gguf", (2_000, 2_000))
+    os.utime(folder / "Tiny-Q8_0.gguf", (1_000, 1_000))
+    assert locate("tiny", tmp_path).name == "Tiny-Q8_0.gguf", "it was there first"
+    for name in ("Tiny-Q4_K_M", "tiny-q4_k_m", "tiny-q4_k_m.gguf"):
+        assert locate(name, tmp_path).name == "Tiny-Q4_K_M.gguf"
+    assert locate("smollm2-135m-instruct", tmp_path) == locate(None, tmp_path)
+
+
+def test_a_file_whose_name_tells_nothing_is_found_by_the_name_inside(tmp_path: Path) -> None:
+    folder = tmp_path / "models"
+    folder.mkdir()
+    (folder / "model.gguf").write_bytes(Gguf(values={**LLAMA, "general.name": ("str", "Inner Name")}).build())
+    assert locate("inner-name", tmp_path).name == "model.gguf"
+    assert locate("model", tmp_path).name == "model.gguf"
 
 
 def test_starter_is_the_starter_whatever_else_is_chosen(tmp_path: Path) -> None:

@@ -141,6 +141,13 @@ LOAD: Final = _object(
     {
         "id": _STRING,
         "state": {"enum": ["unloaded", "loading", "loaded", "failed"]},
+        "progress": {
+            "type": ["number", "null"],
+            "minimum": 0,
+            "exclusiveMaximum": 1,
+            "description": "how far it is, as a share; null while it does not load, or where nothing is known",
+        },
+        "loading_seconds": {"type": ["number", "null"], "description": "since when it loads; null while it does not"},
         "reason": {"type": ["string", "null"], "description": "why it failed, or what it waits for"},
         "memory": {"type": ["integer", "null"], "description": "bytes that it takes at most, or would take"},
         "users": {"type": "integer", "minimum": 0, "description": "requests that use it, or wait for it"},

@@ -83,7 +83,7 @@ class _Routes:
         facts = about.facts if about else None
         return {
             **model_body(model),
-            **load_body(model),
+            **load_body(model, self._engine.progress(model.name)),
             "default": default if default is not None else model.name in [one.name for one in first],
             "aliases": list(model.aliases),
             "file": model.file.name if model.file else None,

@@ -8,6 +8,7 @@ from typing import Any
 from mecum import __version__
 from mecum.chat.gate import Gate
 from mecum.engine.base import Engine, Model, Status
+from mecum.engine.loading import Progress
 from mecum.engine.queue import Queue
 from mecum.errors import Draining, EngineDown, ModelLoading, ModelNotFound
 from mecum.types import Json
@@ -53,7 +54,7 @@ class Health:
             "uptime": round(time.monotonic() - self._began, 1),
             "engine": _engine_body(status),
             "model": model_body(status.models[0]) if status.models else None,
-            "models": [load_body(model) for model in status.models],
+            "models": [load_body(model, self._engine.progress(model.name)) for model in status.models],
             "memory": memory_body(status),
             "queue": {"working": self._queue.working, "waiting": self._queue.waiting},
         }
@@ -91,9 +92,17 @@ def model_body(model: Model) -> Json:
     }
 
 
-def load_body(model: Model) -> Json:
+def load_body(model: Model, progress: Progress | None) -> Json:
     """Return whether a model is loaded, and why it is not if it should be; `memory` in bytes, `users` are requests."""
-    return {"id": model.name, "state": model.load, "reason": model.reason, "memory": model.memory, "users": model.users}
+    return {
+        "id": model.name,
+        "state": model.load,
+        "progress": round(progress.share, 3) if progress and progress.share is not None else None,
+        "loading_seconds": round(progress.seconds, 1) if progress else None,
+        "reason": model.reason,
+        "memory": model.memory,
+        "users": model.users,
+    }
 
 
 def memory_body(status: Status) -> Json:

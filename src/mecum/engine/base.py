@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from mecum.engine.loading import Progress
+from mecum.engine.models import spellings
 from mecum.errors import UnsupportedParameter
 from mecum.types import Delta, Prompt, Sampling
 
@@ -54,8 +56,8 @@ class Model:
     users: int = 0  # requests that use it, or wait for it
 
     def is_called(self, name: str) -> bool:
-        """Return whether a name means it: its own, an alias, or its file's; of what is ours, case does not matter."""
-        ours = [*self.aliases, *((self.name, self.file.name, self.file.stem) if self.file else ())]
+        """Return whether a name means it: its own, an alias, or one of its file's; of what is ours, case does not matter."""
+        ours = [*self.aliases, *((self.name, *spellings(self.file)) if self.file else ())]
         return name == self.name or name.lower() in map(str.lower, ours)
 
 
@@ -139,6 +141,10 @@ class Engine(Protocol):
         """Return the present state, without waiting."""
         ...
 
+    def progress(self, model: str) -> Progress | None:
+        """Return how far the model of that name is while it loads; None while it does not. It costs a look at a process."""
+        ...
+
     async def ready(self) -> None:
         """Return when the engine can take requests for the default model.
 
@@ -199,6 +205,10 @@ class AlwaysLoaded:
     async def ready(self) -> None:
         """Return when the engine can take requests."""
         raise NotImplementedError
+
+    def progress(self, model: str) -> Progress | None:  # noqa: ARG002 # they never load
+        """Return None."""
+        return None
 
     async def refresh(self) -> None:
         """Do nothing: it tells by itself which models it has."""

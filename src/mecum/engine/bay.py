@@ -15,6 +15,7 @@ from typing import Final
 from mecum.engine.base import Load, Model, State, Status
 from mecum.engine.embedded import Embedded
 from mecum.engine.inventory import Entry
+from mecum.engine.loading import Progress
 from mecum.engine.memory import Phase, Tenant
 from mecum.engine.outlook import Outlook
 from mecum.errors import EngineDown, EngineError, MecumError
@@ -60,6 +61,12 @@ class Bay:
         )
         self._seen: tuple[object, ...] = ()
         self._shown = self._unloaded
+
+    def rename(self, entry: Entry, aliases: tuple[str, ...]) -> None:
+        """Go by another name from now on: what the model was called already, it is called still."""
+        self.entry = entry
+        self._unloaded = replace(self._unloaded, name=entry.name, aliases=aliases)
+        self._seen = ()
 
     @property
     def name(self) -> str:
@@ -124,6 +131,10 @@ class Bay:
     def _fault(self) -> EngineError | None:
         return self.outlook.fault or (self.failure if self.retry_after else None)
 
+    def progress(self) -> Progress | None:
+        """Return how far it is while it loads; None while it does not, or still waits for room."""
+        return self.engine.progress() if self.engine and self.model().load == "loading" else None
+
     def as_a_whole(self) -> Status:
         """Return the state of an engine whose default model this is: not loaded is ready, for it loads on use."""
         if self.phase == "coming":
@@ -179,9 +190,10 @@ class Bay:
 
     def hand_over(self, other: Bay) -> None:
         """Let all that waits wait for another bay, which takes this one's place."""
-        other.waiting, other.wanted = self.waiting, self.wanted
-        for use in other.waiting:
+        other.wanted = self.wanted if other.wanted is None else other.wanted
+        for use in self.waiting:
             use.bay = other
+        other.waiting += self.waiting
         if other.outlook.fault:
             other.refuse(EngineDown(other.outlook.fault.message, retry_after=60))
 

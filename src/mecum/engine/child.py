@@ -16,6 +16,7 @@ from mecum.engine.base import Model
 from mecum.engine.command import Backend, Place, listens, make_place
 from mecum.engine.connection import Connection
 from mecum.engine.kinds import check_chats
+from mecum.engine.loading import resident_of
 from mecum.engine.machine import Machine
 from mecum.engine.own import sampling_of, template_fault, template_of
 from mecum.engine.plan import Plan, make_plan
@@ -31,11 +32,12 @@ PROPS = 30  # seconds that the child may take to tell what it runs
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What is known of a model before a child runs it."""
+    """What is known of a model before a child runs it. `resident`: bytes in memory once it does (`loading`)."""
 
     files: tuple[Path, ...]
     plan: Plan
     model: Model
+    resident: int | None = None
 
 
 def look(settings: Settings, version: str, machine: Machine | None = None, plan: Plan | None = None) -> Setup:
@@ -64,7 +66,7 @@ def look(settings: Settings, version: str, machine: Machine | None = None, plan:
         created=int(path.stat().st_mtime),
         defaults=defaults,
     )
-    return Setup(files, plan, model)
+    return Setup(files, plan, model, resident_of(plan, header, weights))
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from mecum.engine.child import Child, Setup, look
 from mecum.engine.command import Backend, Binary, Wheel
 from mecum.engine.connection import Connection, StreamReply
 from mecum.engine.identity import Hashes, full_hash
+from mecum.engine.loading import Loading, Progress
 from mecum.engine.machine import Machine, overloaded
 from mecum.engine.plan import Plan
 from mecum.engine.slots import Seat, Slots, Together
@@ -62,6 +63,8 @@ class Embedded(AlwaysLoaded):
         self._slots_of: Connection | None = None
         self._child: Child | None = None
         self._supervisor: Supervisor | None = None
+        self._resident: int | None = None
+        self._loading = Loading(None, 0.0)
         self._last_sign = 0.0  # when any answer last brought something
         self._hashing: asyncio.Task[None] | None = None
 
@@ -69,6 +72,7 @@ class Embedded(AlwaysLoaded):
         """Look at the model and the machine, and begin to load (`base.Engine.start`)."""
         backend = self._backend or await backend_of(self._settings)
         setup = await asyncio.to_thread(look, self._settings, backend.version, self._machine, self._plan)
+        self._resident = setup.resident
         self._child = Child(backend, setup, self._settings.home, silence=self._policy.silence_timeout)
         if len(await asyncio.to_thread(self._owners)) > 1:
             self._divided = True
@@ -109,6 +113,15 @@ class Embedded(AlwaysLoaded):
         if self._supervisor is None or self._child is None:
             return "stopped", None, None, 0
         return self._supervisor.state, self._supervisor.reason, self._child.model, self._supervisor.restarts
+
+    def progress(self, model: str = "") -> Progress | None:  # noqa: ARG002 # there is one
+        """Return how far the child is while it loads the model, at first or anew (`base.Engine.progress`)."""
+        watch = self._supervisor
+        if watch is None or watch.state in ("ready", "stopped"):
+            return None
+        if self._loading.began != watch.since:
+            self._loading = Loading(self._resident, watch.since)
+        return self._loading.progress(watch.pid)
 
     async def ready(self) -> None:
         """Return when the child has loaded the model.

@@ -1,14 +1,13 @@
 """Which models there are to answer with: those in MECUM_HOME/models, the starter, and the default, wherever that lies.
 
-Invariants (`tests/engine/test_inventory.py`): the default is the first; every name is one model's; what cannot be read, or
-does not chat, is not listed; a header is read once as long as its file is as it was, and while nothing came, went or was
-being written, no file is looked at.
+Invariants (`tests/engine/test_inventory.py`): the default is the first; every name is one model's, and goes on meaning it
+(`names`); what cannot be read, or does not chat, is not listed; a header is read once as long as its file is as it was, and
+while nothing came, went or was being written, no file is looked at.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
@@ -19,7 +18,8 @@ from typing import Final
 from mecum.engine import gguf
 from mecum.engine.gguf import Header
 from mecum.engine.kinds import check_chats
-from mecum.engine.models import first_files, locate, long_name, name_of, parts
+from mecum.engine.models import claim, first_files, locate, name_of, parts, starters
+from mecum.engine.names import names_of
 from mecum.errors import EngineStartError
 
 SETTLED: Final = 1_000_000_000  # nanoseconds; what changes twice within a tick of the clock shows one time
@@ -31,7 +31,7 @@ Stamp = tuple[tuple[int, int], ...]
 class Entry:
     """A model. `name` is unique, `known_as` what it is called without what tells it from its other quantisations.
 
-    `stamp` is size and time of each file: another one is another model. `size` is in bytes.
+    `stamp` is size and time of each file: another one is another model.
     """
 
     name: str
@@ -73,6 +73,12 @@ class Inventory:
         Raises:
             EngineStartError: there is none, or it cannot be used.
         """
+        entry = self._chosen()
+        others = [file for file in (*first_files(self._folder), *starters(self._home)) if file != entry.file]
+        name, *_ = names_of([claim(entry.file, entry.known_as), *map(claim, others)])
+        return replace(entry, name=name)
+
+    def _chosen(self) -> Entry:
         found = locate(self._default(), self._home)
         return self._read(next((file for file in first_files(self._folder) if file.resolve() == found), found))
 
@@ -102,8 +108,8 @@ class Inventory:
 
     def _entries(self) -> Iterator[Entry]:
         read: set[Path] = set()
-        others = [*first_files(self._folder), *self._starter()]
-        finds: list[Callable[[], Entry]] = [self.default, *(partial(self._read, file) for file in others)]
+        others = [*first_files(self._folder), *starters(self._home)]
+        finds: list[Callable[[], Entry]] = [self._chosen, *(partial(self._read, file) for file in others)]
         for find in finds:
             with contextlib.suppress(EngineStartError, OSError):  # it is not listed; who asks for it by file is told why
                 entry = find()
@@ -111,18 +117,13 @@ class Inventory:
                     read.add(file)
                     yield entry
 
-    def _starter(self) -> list[Path]:
-        with contextlib.suppress(EngineStartError):
-            return [locate(None, self._home)]
-        return []
-
     def _read(self, file: Path) -> Entry:
         files = parts(file)
         stamp = tuple((stat.st_size, stat.st_mtime_ns) for stat in (one.stat() for one in files))
         header = self._headers[file, stamp] = self._headers.get((file, stamp)) or gguf.read(file)
         check_chats(header)
         name = name_of(header)
-        return Entry(name, name, files, header, stamp, starter=file in self._starter())
+        return Entry(name, name, files, header, stamp, starter=file in starters(self._home))
 
 
 def _is_fresh(at: int, age: int) -> bool:
@@ -131,13 +132,7 @@ def _is_fresh(at: int, age: int) -> bool:
 
 
 def _named(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Yield the entries with names that are unique: of namesakes, only the default may keep the short one."""
+    """Yield the entries, each with the name that means it."""
     found = list(entries)
-    taken: set[str] = set()
-    for place, entry in enumerate(found):
-        alone = place == 0 or all(other is entry or other.known_as != entry.known_as for other in found)
-        name = entry.known_as if alone else long_name(entry.file)
-        same = (f"{name}-{number}" for number in itertools.count(2))  # names in other scripts, of which nothing is left
-        name = name if name not in taken else next(one for one in same if one not in taken)
-        taken.add(name)
+    for entry, name in zip(found, names_of([claim(entry.file, entry.known_as) for entry in found]), strict=True):
         yield replace(entry, name=name)

@@ -45,6 +45,19 @@ def private_memory(pid: int) -> int:
     return int(told.rss - getattr(told, "shared", 0))
 
 
+def resident_memory(pid: int) -> int | None:
+    """Return the bytes of a process that are in memory, those of files that it maps too; None where that is not to be had.
+
+    Elsewhere than on Linux the pages of a file count otherwise.
+    """
+    if sys.platform != "linux":
+        return None
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
 def overloaded() -> bool:
     """Return whether twice as much wanted to run in the last minute as this machine has processors for.
 

@@ -1,17 +1,23 @@
-"""Finds the model file that the settings name, and gives it a name to call it by.
+"""Finds the model file that the settings name, and says what it could be called; which of that it is, `names` decides.
 
-Invariant: nothing of a package is imported to look for a model in it, and no file is opened here
-(`tests/engine/test_models.py`).
+Invariant: nothing of a package is imported to look for a model in it, and no model is opened here but one whose file's name
+tells nothing (`tests/engine/test_models.py`).
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import re
+import zlib
 from pathlib import Path
 from typing import Final
 
+import orjson
+
+from mecum.engine import gguf
 from mecum.engine.gguf import Header
+from mecum.engine.names import Claim, holders
 from mecum.errors import EngineStartError
 
 STARTER_NAME: Final = "starter"
@@ -32,7 +38,7 @@ _TELLS_NOTHING: Final = ("", "model", "ggml-model", "gguf-model", "weights")
 def locate(model: str | None, home: Path) -> Path:
     """Return the model file: `model` as a path or by its name in `home`/models, else the starter model's.
 
-    The name is the file's, with or without its ending, or what the model is called (`name_of`), where only one is called so.
+    The name is the file's, with or without its ending, or what the model is called, as with requests (`names`).
 
     Raises:
         EngineStartError: there is none.
@@ -40,28 +46,36 @@ def locate(model: str | None, home: Path) -> Path:
     if not model:
         return _starter(home)
     stored = home / "models" / model
-    places = [Path(model).expanduser(), stored, stored.with_name(stored.name + ".gguf")]
+    places = [Path(model).expanduser(), stored]
     for place in places:
         if place.is_file():
             return place.resolve()
     if places[0].is_dir():
         raise EngineStartError(f"The model {model} is a folder. Name a GGUF file in it (engine.model, --model).")
-    return _called(model, home / "models")
+    return _called(model, home)
 
 
-def _called(name: str, folder: Path) -> Path:
+def _called(name: str, home: Path) -> Path:
     if name == STARTER_NAME:
-        return _starter(folder.parent)
-    found = [file for file in first_files(folder) if _plain(_PART.sub("", file.stem)) == name.lower()]
-    if len(found) == 1:
-        return found[0].resolve()
-    if found:
-        several = ", ".join(file.name for file in found)
-        raise EngineStartError(f"More than one model in {folder} is called {name}. Name one of the files: {several}.")
+        return _starter(home)
+    folder = home / "models"
+    files = [*first_files(folder), *starters(home)]
+    if (place := holders([claim(file) for file in files]).get(name.lower())) is not None:
+        return files[place].resolve()
+    elsewhere = folder / f"{name}.gguf"  # in a folder of the folder
+    if elsewhere.is_file():
+        return elsewhere.resolve()
     raise EngineStartError(
         f"There is no model file {name}, neither as a path nor in {folder}. "
         "Set engine.model (--model) to a GGUF file, or to one that `mecum models` lists."
     )
+
+
+def starters(home: Path) -> list[Path]:
+    """Return the starter model's file, if there is one."""
+    with contextlib.suppress(EngineStartError):
+        return [_starter(home)]
+    return []
 
 
 def first_files(folder: Path) -> list[Path]:
@@ -120,9 +134,43 @@ def name_of(header: Header) -> str:
     return name or "model"
 
 
-def long_name(file: Path) -> str:
-    """Return a name for the model in a file that tells it from its other quantisations: `smollm2-135m-instruct.q4_1`."""
-    return _spelled(_PART.sub("", file.stem)) or "model"
+def spellings(file: Path) -> tuple[str, ...]:
+    """Return what the model in a file is called besides `name_of`, in lower case, the best first.
+
+    The first ones tell it from its other quantisations (`smollm2-135m-instruct.q4_1`), and where letters had to be left out,
+    from what would be called so, too; the last one is no other file's.
+    """
+    long, name = _spelled(_PART.sub("", file.stem)) or "model", file.name.lower()
+    return (long, f"{long}-{_mark(name)}", file.stem.lower(), name, f"{long}-{_mark(str(file))}")
+
+
+def claim(file: Path, known_as: str = "") -> Claim:
+    """Return what a model could be called, and since when: as `known_as`, or else as its file says, and its `spellings`."""
+    return Claim((known_as or known_as_of(file), *spellings(file)), came(file))
+
+
+def came(file: Path) -> float:
+    """Return when a model came, in seconds since 1970: was pulled, or else written. The starter came before all others."""
+    if STARTER_PACKAGE in file.parts:
+        return 0.0
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        return float(orjson.loads(file.with_name(f"{file.name}.json").read_bytes())["pulled"]) or file.stat().st_mtime
+    with contextlib.suppress(OSError):
+        return file.stat().st_mtime
+    return 0.0
+
+
+def known_as_of(file: Path) -> str:
+    """Return what the model in a file is called (`name_of`): it is opened only where its name tells nothing."""
+    name = _plain(_PART.sub("", file.stem))
+    if name in _TELLS_NOTHING:
+        with contextlib.suppress(EngineStartError):
+            return name_of(gguf.read(file))
+    return name or "model"
+
+
+def _mark(text: str) -> str:
+    return f"{zlib.crc32(text.encode('utf-8', 'surrogateescape')):08x}"
 
 
 def _plain(name: str) -> str:

@@ -20,6 +20,7 @@ from mecum.engine.bay import Bay, Use
 from mecum.engine.command import Backend
 from mecum.engine.embedded import Answer, Embedded, backend_of
 from mecum.engine.loader import Loader
+from mecum.engine.loading import Progress
 from mecum.engine.machine import Machine, overloaded, private_memory
 from mecum.engine.memory import decide
 from mecum.engine.outlook import too_large
@@ -36,7 +37,10 @@ _STOPPED: Final = "The engine has not been started, or was stopped."
 
 
 class Several:
-    """The engine of all models that are installed. What is given besides the settings replaces what would be found here."""
+    """The engine of all models that are installed. What is given besides the settings replaces what would be found here.
+
+    `reserved` says how many bytes of so much free memory are left to others, unless `engine.memory` says what is ours.
+    """
 
     def __init__(
         self,
@@ -47,11 +51,13 @@ class Several:
         machine: Callable[[], Machine] = Machine.here,
         busy: Callable[[], bool] = overloaded,
         owners: Callable[[], Collection[str]] = frozenset,
+        reserved: Callable[[int], int] = lambda _free: 0,
     ) -> None:
         self._settings = settings
         self._stock = Stock(settings, default)
         self._loader = Loader(settings, policy=policy, busy=busy, owners=owners)
         self._look_at_machine = machine
+        self._reserved = reserved
         self._budget = 0
         self._backend: Backend | None = None
         self._numbers = itertools.count()
@@ -63,7 +69,8 @@ class Several:
         """Look at the machine and the default model, and begin to load it (`base.Engine.start`)."""
         self._backend = await backend_of(self._settings)
         machine = await asyncio.to_thread(self._look_at_machine)
-        self._budget = self._settings.engine.memory or int(machine.memory * OURS)
+        others = await asyncio.to_thread(self._reserved, machine.memory)
+        self._budget = self._settings.engine.memory or max(0, int(machine.memory * OURS) - others)
         self._stock.machine = replace(machine, memory=min(self._budget, machine.memory))
         bay = await self._stock.begin()
         self._state = "ready"
@@ -93,6 +100,10 @@ class Several:
             restarts=sum(bay.restarts + (bay.engine.glance()[3] if bay.engine else 0) for bay in self._stock),
             budget=self._budget,
         )
+
+    def progress(self, model: str) -> Progress | None:
+        """Return how far a model is while it loads (`base.Engine.progress`)."""
+        return None if self._state == "stopped" else self._stock[model].progress()
 
     async def ready(self) -> None:
         """Return when the default model is loaded.

@@ -1,8 +1,8 @@
 """The places of the models that are installed: a `Bay` for each, made, renewed and taken away as files come and go.
 
 Nothing is loaded or unloaded here: `several` does that. Invariants (`tests/engine/test_stock.py`, `test_several.py`): the
-default is the first; a model in use keeps its place until it is not, whatever becomes of its file; who waits for a model
-whose file was replaced waits for the new one.
+default is the first; a model in use keeps its place until it is not, whatever becomes of its file or its name; who waits
+for a model whose file was replaced waits for the new one.
 """
 
 from __future__ import annotations
@@ -55,10 +55,11 @@ class Stock:
         return iter(self._bays.values())
 
     def __getitem__(self, name: str) -> Bay:
-        """Return the place of that name; errors as `find`."""
-        if name not in self._bays:
+        """Return the place of that name, which may have been renamed since; errors as `find`."""
+        bay = self._bays.get(name) or next((bay for bay in self if bay.model().is_called(name)), None)
+        if bay is None:
             raise ModelNotFound(f"There is no model '{name[:256]}'.", param="model")
-        return self._bays[name]
+        return bay
 
     def find(self, name: str) -> Bay:
         """Return the place of a model that may be asked for: not of one that only ends the answers that it has begun.
@@ -67,7 +68,7 @@ class Stock:
             ModelNotFound: there is none of that name.
         """
         bay = self[name]
-        if name not in self._entries:
+        if bay.gone and name not in self._entries:
             raise _no_file(name)
         return bay
 
@@ -90,26 +91,45 @@ class Stock:
                 loaded.append(bay)
             elif bay.phase == "out":
                 del self._bays[bay.name]
+                self._rename()
                 if bay.name in self._entries:
-                    bay.hand_over(self._place(self._entries[bay.name]))
+                    bay.hand_over(self._bays.get(bay.name) or self._place(self._entries[bay.name]))
         return loaded
 
     def _take_over(self, entries: list[Entry]) -> None:
         self._entries = {entry.name: entry for entry in entries}
         for bay in self:
-            bay.gone = self._entries.get(bay.name) != bay.entry
+            bay.gone = self._entry(bay) is None
             bay.disarm()  # another one may be the default
+        self._rename()
         for entry in entries:
             if entry.name not in self._bays:
                 self._place(entry)
 
+    def _entry(self, bay: Bay) -> Entry | None:
+        """Return what is installed of the very files that a place is for."""
+        which = bay.entry.files, bay.entry.stamp
+        return next((entry for entry in self._entries.values() if (entry.files, entry.stamp) == which), None)
+
+    def _rename(self) -> None:
+        """Let models go by the names that they have now, as far as those are free: it stops nothing that they do."""
+        for bay in list(self):
+            entry = self._entry(bay)
+            if entry and entry.name not in self._bays:
+                self._bays[entry.name] = self._bays.pop(bay.name)
+                bay.rename(entry, self._aliases(entry))
+                self._rename()  # its old name may be another's new one
+
     def _place(self, entry: Entry) -> Bay:
         """Make a place for a model, or make it anew."""
-        own = settings_for(self._settings, entry.known_as)
-        aliases = (*own.aliases, *((STARTER_NAME,) if entry.starter else ()))
         outlook = outlook_of(entry, engine_for(self._settings, entry.known_as), self.machine)
-        bay = self._bays[entry.name] = Bay(entry, outlook, aliases)
+        bay = self._bays[entry.name] = Bay(entry, outlook, self._aliases(entry))
         return bay
+
+    def _aliases(self, entry: Entry) -> tuple[str, ...]:
+        """Return a model's aliases: of several quantisations, the one has them that has the name which they stand for."""
+        own = settings_for(self._settings, entry.known_as).aliases if entry.name == entry.known_as else ()
+        return (*own, *((STARTER_NAME,) if entry.starter else ()))
 
 
 def _no_file(name: str) -> ModelNotFound:

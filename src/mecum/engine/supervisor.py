@@ -71,7 +71,7 @@ class _Crash(Exception):
 
 
 class Supervisor:
-    """Runs `charge` until closed. `state`, `reason`, `retry_after` and `restarts` tell how it goes."""
+    """Runs `charge` until closed. `state`, `reason`, `since`, `retry_after` and `restarts` tell how it goes."""
 
     def __init__(self, charge: Charge, policy: Policy) -> None:
         self._charge = charge
@@ -79,6 +79,7 @@ class Supervisor:
         self.state: State = "stopped"
         self.reason: str | None = None
         self.restarts = 0
+        self.since = 0.0  # the monotonic time when it began to bring a child up, at first or anew
         self.lines: tuple[str, ...] = ()  # the last words of the child that crashed last
         self._was_ready = False
         self._again_at: float | None = None  # when the next child starts, if that is to be waited for
@@ -151,6 +152,8 @@ class Supervisor:
         raise EngineDown(reason, retry_after=self.retry_after or 1)
 
     def _enter(self, state: State, reason: str | None) -> None:
+        if state in ("starting", "restarting") and state != self.state:
+            self.since = time.monotonic()
         self.state, self.reason = state, reason
         self._changed.set()
         self._changed = asyncio.Event()
