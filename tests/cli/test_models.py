@@ -22,7 +22,8 @@ from mecum.cli import recommend as module
 from mecum.cli.models import models_commands
 from mecum.cli.serve import screen
 from mecum.models.catalogue import entries
-from mecum.models.shelf import Origin, Shelf
+from mecum.models.record import Origin
+from mecum.models.shelf import Shelf
 from mecum.settings.schema import Settings
 
 PAGE = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
@@ -44,7 +45,7 @@ def put(home: Path, name: str = TINY, **values: tuple[str, Any]) -> Path:
     file = home / "models" / name
     file.write_bytes(model(**values))
     origin = Origin("hf:tiny/Tiny-GGUF:x", licence="mit", pulled=1_700_000_000.0)
-    Shelf(home).record({name: file}, {name: sha256(file.read_bytes())}, origin)
+    Shelf(home).record(name, {name: file}, {name: sha256(file.read_bytes())}, origin)
     return file
 
 

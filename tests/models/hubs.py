@@ -55,6 +55,7 @@ class FakeHub:
 
     files: dict[str, bytes] = field(default_factory=dict)
     licence: Any = "apache-2.0"
+    sizes: dict[str, int] = field(default_factory=dict)  # in the listing, where they are not the right ones
     told: dict[str, str] = field(default_factory=dict)  # SHA-256 in the listing, where it is not the right one
     linked: dict[str, str] = field(default_factory=dict)  # the same in X-Linked-Etag
     token: str = ""  # what a request has to bring
@@ -87,7 +88,8 @@ class FakeHub:
         for path, content in self.files.items():
             told = {"rfilename": path, "size": len(content), "blobId": self.told.get(path, git_id(content))}
             if is_large(path):
-                lfs = {"sha256": self.told.get(path, sha256(content)), "size": len(content), "pointerSize": 135}
+                size = self.sizes.get(path, len(content))
+                lfs = {"sha256": self.told.get(path, sha256(content)), "size": size, "pointerSize": 135}
                 told |= {"blobId": "b", "lfs": lfs}
             found.append(told)
         return found

@@ -37,7 +37,9 @@ async def fetcher(fake: FakeHub, folder: Path, silence: float = 5.0) -> AsyncIte
 
 
 async def bring(fake: FakeHub, folder: Path, silence: float = 5.0, **known: Any) -> Brought:
-    item = Item(f"{fake.cdn}/blob/{NAME}", NAME, **({"size": len(CONTENT), "sha256": sha256(CONTENT)} | known))
+    item = Item(
+        f"{fake.cdn}/blob/{NAME}", NAME, **({"size": len(CONTENT), "sha256": sha256(CONTENT), "begins": b"GGUF"} | known)
+    )
     async with fetcher(fake, folder, silence) as one:
         return await one.bring(item)
 

@@ -16,9 +16,9 @@ from mecum.engine.gguf import BadModel
 from mecum.engine.identity import Hashes
 from mecum.errors import EngineStartError, InvalidRequest
 from mecum.models import fetch
-from mecum.models.pull import drop, unfinished
 from mecum.models.refusal import PullFailed
 from mecum.models.shelf import PARTIAL
+from mecum.models.unfinished import drop, unfinished
 
 
 def left(pull: Pulling) -> set[str]:

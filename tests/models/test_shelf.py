@@ -10,7 +10,9 @@ import pytest
 from tests.models.hubs import model, sha256
 
 from mecum.errors import ModelNotFound, SettingsError
-from mecum.models.shelf import Installed, Origin, Shelf
+from mecum.models.installed import Installed
+from mecum.models.record import Origin
+from mecum.models.shelf import Shelf
 from mecum.settings.load import CHOSEN, load
 
 
@@ -18,7 +20,7 @@ def put(shelf: Shelf, name: str, content: bytes | None = None, **origin: str) ->
     file = shelf.folder / name
     file.write_bytes(model() if content is None else content)
     if origin:
-        shelf.record({name: file}, {name: sha256(file.read_bytes())}, Origin(**{"source": "hf:a/b:c", **origin}))
+        shelf.record(name, {name: file}, {name: sha256(file.read_bytes())}, Origin(**{"source": "hf:a/b:c", **origin}))
     return file
 
 
@@ -113,14 +115,16 @@ def test_a_name_means_one_model(shelf: Shelf, name: str) -> None:
     assert shelf.find(name).file == file
 
 
-def test_a_name_that_means_several_or_none(shelf: Shelf) -> None:
-    put(shelf, "Tiny-Q4_K_M.gguf")
-    put(shelf, "Tiny-Q8_0.gguf")
-    with pytest.raises(ModelNotFound, match=r"called tiny: Tiny-Q4_K_M\.gguf, Tiny-Q8_0\.gguf\."):
-        shelf.find("tiny")
-    assert shelf.find("Tiny-Q8_0").file.name == "Tiny-Q8_0.gguf"
-    with pytest.raises(ModelNotFound, match=r"no model gone\. Installed: tiny, tiny, smollm2"):
+def test_a_name_means_the_first_that_was_there_or_none(shelf: Shelf) -> None:
+    first, second = put(shelf, "Tiny-Q8_0.gguf"), put(shelf, "Tiny-Q4_K_M.gguf")
+    os.utime(first, (1_000, 1_000))
+    os.utime(second, (2_000, 2_000))
+    assert shelf.find("tiny").file == first
+    assert shelf.find("Tiny-Q4_K_M").file == second
+    with pytest.raises(ModelNotFound, match=r"no model gone\. Installed: tiny, tiny-q4_k_m, smollm2"):
         shelf.find("gone")
+    first.unlink()
+    assert shelf.find("tiny").file == shelf.find("tiny-q4_k_m").file == second
 
 
 def test_the_default_is_a_setting_below_the_users_own(shelf: Shelf) -> None:

@@ -16,7 +16,8 @@ from mecum.cli.terminal import note, one_line, say
 from mecum.engine.embedder.folder import folders_in
 from mecum.engine.embedder.local import NAME
 from mecum.errors import InvalidRequest, SettingsError
-from mecum.models.shelf import Installed, Shelf
+from mecum.models.installed import Installed
+from mecum.models.shelf import Shelf
 from mecum.settings.load import CHOSEN_EMBEDDER, Loaded, load
 from mecum.settings.wording import show
 
@@ -70,10 +71,8 @@ def choose_embedder(name: str, loaded: Loaded) -> None:
 
 def _found(name: str, shelf: Shelf) -> tuple[str, str]:
     """Return what an embedder on the shelf is called, and its file's or folder's name."""
-    for folder in folders_in(shelf.home):
-        if folder.name.lower() == name.lower():
-            return folder.name.lower(), folder.name
-    model = shelf.find(name)
+    folder = next((one.name for one in folders_in(shelf.home) if one.name.lower() == name.lower()), "")
+    model = (shelf.at(folder) if folder else None) or shelf.find(name)
     _check(model)
     return model.name, model.file.name
 

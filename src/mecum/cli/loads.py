@@ -17,7 +17,7 @@ from mecum.cli.remote import to_server
 from mecum.cli.terminal import one_line, say
 from mecum.cli.words import size
 from mecum.errors import InvalidRequest, MecumError, ModelInUse
-from mecum.models.shelf import Installed
+from mecum.models.installed import Installed
 from mecum.settings.load import load
 from mecum.types import Json
 

@@ -24,10 +24,12 @@ from mecum.errors import InvalidRequest
 from mecum.models.catalogue import entries
 from mecum.models.fit import fit
 from mecum.models.hub import Hub
+from mecum.models.installed import Installed
 from mecum.models.meter import Meter
-from mecum.models.pull import Pulled, Puller, unfinished
-from mecum.models.shelf import Installed, Shelf
+from mecum.models.pull import Pulled, Puller
+from mecum.models.shelf import Shelf
 from mecum.models.source import STARTER, Source, parse
+from mecum.models.unfinished import unfinished
 from mecum.settings.load import Loaded, load
 
 

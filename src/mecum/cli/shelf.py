@@ -27,10 +27,11 @@ from mecum.engine.machine import Machine
 from mecum.engine.models import locate
 from mecum.errors import InvalidRequest, MecumError, SettingsError
 from mecum.models.fit import Fit, fit, read_speed, tokens_per_second
-from mecum.models.pull import unfinished
-from mecum.models.shelf import Installed, Shelf
+from mecum.models.installed import Installed
+from mecum.models.shelf import Shelf
 from mecum.models.source import STARTER
 from mecum.models.tables import without_effect
+from mecum.models.unfinished import unfinished
 from mecum.settings.load import CHOSEN, Loaded, load
 from mecum.settings.models import engine_for
 from mecum.settings.wording import show
@@ -161,9 +162,9 @@ def _default_file(loaded: Loaded) -> Path | None:
 
 
 def _fit(model: Installed, loaded: Loaded, machine: Machine) -> Fit | None:
-    if model.facts is None:
+    if model.facts is None or model.kind != "chat":
         return None
-    return fit(model.facts, model.file, model.size, engine_for(loaded.settings, model.name), machine)
+    return fit(model.facts, model.file, model.size, engine_for(loaded.settings, model.known_as), machine)
 
 
 def _speed(model: Installed, machine: Machine, memory: float) -> float | None:
@@ -174,8 +175,10 @@ def _row(
     model: Installed, aliases: Sequence[str], fits: Fit | None, speed: float | None, now: str, *, default: bool
 ) -> tuple[str, ...]:
     facts, origin = model.facts, model.origin
-    here = "broken" if fits is None else "too large" if not fits.fits else f"{fits.slots} x {fits.context:,} tokens"
-    if now:
+    here = "too large" if not fits or not fits.fits else f"{fits.slots} x {fits.context:,} tokens"
+    if model.facts is None:
+        here = "broken"
+    elif now:
         here = now
     elif model.kind != "chat":
         here = "makes vectors" if model.kind == "embedder" else "scores pairs"
@@ -228,7 +231,7 @@ def _json(model: Installed, aliases: Sequence[str], fits: Fit | None, speed: flo
         "kind": model.kind,
         "aliases": list(aliases),
         "file": str(model.file),
-        "files": [file.name for file in model.files],
+        "files": list(model.names),
         "size": model.size,
         "quantisation": facts.quantisation if facts else "",
         "architecture": facts.architecture if facts else "",
@@ -242,6 +245,6 @@ def _json(model: Installed, aliases: Sequence[str], fits: Fit | None, speed: flo
         "fault": model.fault or None,
         "starter": model.starter,
         "default": default,
-        "fit": asdict(fits) if fits and model.kind == "chat" else None,
+        "fit": asdict(fits) if fits else None,
         "tokens_per_second_estimated": round(speed, 2) if speed and model.kind == "chat" else None,
     }

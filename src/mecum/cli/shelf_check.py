@@ -17,8 +17,10 @@ from mecum.cli.fetching import showing
 from mecum.cli.terminal import note, one_line, say
 from mecum.engine import gguf
 from mecum.errors import EngineStartError
+from mecum.models.folder import check_folder
+from mecum.models.installed import Installed
 from mecum.models.meter import Meter
-from mecum.models.shelf import Installed, Shelf
+from mecum.models.shelf import Shelf
 from mecum.models.take import hash_of
 from mecum.settings.load import load
 
@@ -67,15 +69,23 @@ async def _one(model: Installed, meter: Meter) -> Verdict:
     if model.fault:
         return Verdict(model.name, str(model.file), well=False, found=model.fault, sha256={})
     try:
-        for file in model.files:
-            await asyncio.to_thread(gguf.read, file)
-        sha256 = {file.name: await hash_of(file, meter) for file in model.files}
+        await asyncio.to_thread(_look, model)
+        sha256 = {name: await hash_of(file, meter) for name, file in model.names.items()}
     except EngineStartError as error:
         return Verdict(model.name, str(model.file), well=False, found=error.message, sha256={})
     except OSError as error:
         return Verdict(model.name, str(model.file), well=False, found=f"It cannot be read: {error.strerror}.", sha256={})
     well, found = _judged(model, sha256)
     return Verdict(model.name, str(model.file), well, found, sha256)
+
+
+def _look(model: Installed) -> None:
+    """Read what the files say of themselves."""
+    if model.folder:
+        check_folder(model.folder, model.file.name)
+    else:
+        for file in model.files:
+            gguf.read(file)
 
 
 def _judged(model: Installed, sha256: dict[str, str]) -> tuple[bool, str]:
@@ -85,6 +95,9 @@ def _judged(model: Installed, sha256: dict[str, str]) -> tuple[bool, str]:
             f"{', '.join(wrong)} is not what came: its SHA-256 was {model.sha256[wrong[0]]}, and is {sha256[wrong[0]]}. "
             f"Fetch it again: mecum models remove {model.file.name}, then mecum pull."
         )
+    if gone := sorted(set(model.sha256) - set(sha256)):
+        again = f"Fetch it again: mecum models remove {model.file.name}, then mecum pull."
+        return False, f"{', '.join(gone)} came with it, and is gone. {again}"
     if set(model.sha256) >= set(sha256):
         return True, "header good, SHA-256 as when it came"
     return True, f"header good; nobody wrote down which SHA-256 it must have, it has {', '.join(sha256.values())}"

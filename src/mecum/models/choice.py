@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Final, Literal
 
 from mecum.models.facts import quantisation_in
 from mecum.models.fit import need_of
@@ -23,6 +23,7 @@ ORDER: Final = tuple(
 )
 _OTHERS: Final = re.compile(r"mmproj|imatrix|vocab-only|-lora|draft", re.IGNORECASE)
 _PART: Final = re.compile(r"-(\d{5})-of-(\d{5})$")
+Form = Literal["gguf", "onnx"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +41,11 @@ class HubFile:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One quantisation of the model, with all its files in their order."""
+    """One quantisation of the model, with all its files in their order; of ONNX, the model itself is the first."""
 
     quantisation: str
     files: tuple[HubFile, ...]
+    form: Form = "gguf"
 
     @property
     def size(self) -> int:
@@ -51,8 +53,9 @@ class Variant:
         return sum(file.size for file in self.files)
 
     def is_called(self, name: str) -> bool:
-        """Return whether a name means it: its quantisation, or a file's path or name."""
-        named = [name_ for file in self.files for name_ in (file.path, PurePosixPath(file.path).name)]
+        """Return whether a name means it: its quantisation, or the path or name of a file of the model itself."""
+        files = self.files if self.form == "gguf" else self.files[:1]
+        named = [name_ for file in files for name_ in (file.path, PurePosixPath(file.path).name)]
         return name.lower() in [self.quantisation.lower(), *map(str.lower, named)]
 
 

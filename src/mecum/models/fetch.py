@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from mecum.errors import EngineStartError
+from mecum.models.git import blob_id
 from mecum.models.meter import Meter
 from mecum.models.part import Identity, Part
 from mecum.models.refusal import Again, PullFailed
@@ -31,12 +32,17 @@ _BATCH: Final = 1024 * 1024  # bytes written in one go
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A file to bring: where from, its name here, and what is known of it; size in bytes, "" and None where nothing is."""
+    """A file to bring: where from, its name here, and what is known of it; size in bytes, "" and None where nothing is.
+
+    `git` is what git calls its content, `begins` the bytes that it begins with.
+    """
 
     url: str
     name: str
     size: int | None = None
     sha256: str = ""
+    git: str = ""
+    begins: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +78,7 @@ class Fetcher:
         Raises:
             PullFailed: the server does not have it, or not what was promised; or it does not come.
         """
-        with Part(self._folder, item.name) as part:
+        with Part(self._folder, item.name, item.begins) as part:
             await self._take_up(part, item)
             try:
                 promised = await self._all_of(part, item)
@@ -83,7 +89,8 @@ class Fetcher:
                     part.remove()
                 raise
             await asyncio.to_thread(part.settle)
-            return Brought(part.path, part.sha256, bool(promised))
+            check_git(part.path, item)
+            return Brought(part.path, part.sha256, bool(promised or item.git))
 
     async def _take_up(self, part: Part, item: Item) -> None:
         """Go on with what is there of the same file, or begin anew."""
@@ -213,6 +220,20 @@ class Fetcher:
                 "It was thrown away; pull it again."
             )
         return promised
+
+
+def check_git(file: Path, item: Item) -> None:
+    """Let a file pass that is what git calls so, if that is known and no SHA-256; another one is removed.
+
+    Raises:
+        PullFailed: it is another.
+    """
+    if item.git and not item.sha256 and (found := blob_id(file)) != item.git:
+        file.unlink()
+        raise PullFailed(
+            f"{item.name} is not what was promised: git calls it {found}, and should call it {item.git}. "
+            "It was thrown away; pull it again."
+        )
 
 
 def check_room(folder: Path, needed: int) -> None:

@@ -1,13 +1,11 @@
 """From what was asked for to the files that are to be brought: which, from where, with what size and hash.
 
-Invariant (`tests/models/test_pull.py`): of a repository that is named without a file, the quantisation that fits the free
-memory is taken, and the others are told; files are named by us (`source.file_name`), wherever a server says that they lie; a
-repository is read at one commit.
+Invariants (`tests/models/test_pull.py`): files are named by us (`source`), wherever a server says that they lie; a
+repository is read at one commit. Which model of a repository is taken, `selection` decides.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -16,29 +14,33 @@ from mecum.engine import gguf
 from mecum.engine.models import parts, split_names
 from mecum.errors import InvalidRequest
 from mecum.models import listing
-from mecum.models.choice import Variant, best, variants
+from mecum.models.choice import HubFile, Variant
+from mecum.models.encoders import place_of
 from mecum.models.fetch import Item
-from mecum.models.fit import need_of
+from mecum.models.folder import files_in, root_of
 from mecum.models.hub import Hub, Repository
+from mecum.models.package import Files, Folder, Package
+from mecum.models.record import Origin
 from mecum.models.refusal import PullFailed
-from mecum.models.shelf import Origin
-from mecum.models.source import FromFile, FromHub, FromUrl, Source, file_name
+from mecum.models.selection import Offer, Selector
+from mecum.models.source import FromFile, FromHub, FromUrl, Source, file_name, folder_name
 
-Tell = Callable[[str], None]
+MAGIC = b"GGUF"
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The files to bring, the first one first; where each lies on this machine already, if it does; and where it is from."""
+    """The files to bring, the model first; where each lies on this machine already, if it does; and where it is from."""
 
+    package: Package
     items: tuple[Item, ...]
     origin: Origin
     here: tuple[Path | None, ...]
 
     @property
     def name(self) -> str:
-        """The first file's."""
-        return self.items[0].name
+        """What will have its name on the shelf."""
+        return self.package.name
 
     def promising(self, sha256: str) -> Order:
         """Return it with the hash that the person gave.
@@ -58,12 +60,11 @@ class Order:
 
 
 class Desk:
-    """Makes orders. `memory` is what is free, in bytes; `tell` says a sentence to the person."""
+    """Makes orders. `silence` and `pause` are as `listing` has them."""
 
-    def __init__(self, hub: Hub, *, memory: int, tell: Tell, silence: float, pause: float) -> None:
+    def __init__(self, hub: Hub, selector: Selector, *, silence: float, pause: float) -> None:
         self._hub = hub
-        self._memory = memory
-        self._tell = tell
+        self._selector = selector
         self._silence = silence
         self._pause = pause
 
@@ -76,66 +77,53 @@ class Desk:
         """
         if isinstance(source, FromHub):
             return await self._from_hub(source)
-        return _from_url(source) if isinstance(source, FromUrl) else _from_file(source)
+        if isinstance(source, FromUrl):
+            return _from_url(source)
+        folder = root_of(source.path)
+        return self._from_folder(source.path, folder) if folder else _from_file(source)
 
     async def _from_hub(self, wish: FromHub) -> Order:
-        repository = await listing.repository(self._hub, wish, silence=self._silence, pause=self._pause)
-        if repository.repo.lower() != wish.repo.lower():
-            self._tell(f"{wish.repo} is called {repository.repo} now.")
-        variant = self._chosen(wish, repository, variants(repository.files))
-        return self._of(repository, variant)
+        found = await listing.repository(self._hub, wish, silence=self._silence, pause=self._pause)
+        offer = Offer(found.repo, f"hf:{found.repo}:", found.files, found.task)
+        if found.repo.lower() != wish.repo.lower():
+            self._selector.tell(f"{wish.repo} is called {found.repo} now.")
+        variant = self._selector.take(offer, wish.what)
+        here = tuple(self._hub.cached(found.repo, found.revision, file) for file in variant.files)
+        items = tuple(_item(variant, file, self._address(found, file)) for file in variant.files)
+        origin = Origin(f"hf:{found.repo}:{variant.files[0].path}", revision=found.revision, licence=found.licence)
+        return Order(_package(variant, items, found.repo), items, origin, here)
 
-    def _of(self, repository: Repository, variant: Variant) -> Order:
-        repo, revision = repository.repo, repository.revision
-        items = tuple(
-            Item(self._hub.file(repo, revision, file.path), file_name(file.path), file.size, file.sha256)
-            for file in variant.files
-        )
-        origin = Origin(f"hf:{repo}:{variant.files[0].path}", revision=revision, licence=repository.licence)
-        return Order(items, origin, tuple(self._hub.cached(repo, revision, file) for file in variant.files))
+    def _address(self, found: Repository, file: HubFile) -> str:
+        return self._hub.file(found.repo, found.revision, file.path)
 
-    def _chosen(self, wish: FromHub, repository: Repository, found: Sequence[Variant]) -> Variant:
-        page = self._hub.page(wish.repo)
-        if not found:
-            raise InvalidRequest(f"{page} has no GGUF model. Look for a repository whose name ends with GGUF.")
-        if wish.what is not None:
-            return self._named(wish, repository, found)
-        chosen = best(found, self._memory)
-        if chosen is None:
-            raise InvalidRequest(
-                f"None of {wish.repo} fits the {_gb(self._memory)} of memory that are free now: {_list(found)}. "
-                f"To take one all the same: mecum pull hf:{wish.repo}:{found[0].quantisation or 'FILE'}"
-            )
-        self._tell(
-            f"{chosen.quantisation or chosen.files[0].path} ({_gb(chosen.size)}) of {wish.repo} is taken, of what fits the "
-            f"{_gb(self._memory)} of memory that are free now."
-        )
-        if others := [one for one in found if one is not chosen]:
-            self._tell(f"Others there, by hf:{wish.repo}:NAME: {_list(others)}")
-        return chosen
+    def _from_folder(self, given: Path, folder: Path) -> Order:
+        files = [HubFile(file.relative_to(folder).as_posix(), file.stat().st_size) for file in files_in(folder)]
+        what = None if given == folder else given.relative_to(folder).as_posix()
+        variant = self._selector.take(Offer(str(folder), f"{folder}/", tuple(files)), what)
+        items = tuple(_item(variant, file, "") for file in variant.files)
+        here = tuple((folder / file.path).resolve() for file in variant.files)
+        origin = Origin(str((folder / variant.files[0].path).absolute()))
+        return Order(_package(variant, items, folder.resolve().as_posix()), items, origin, here)
 
-    def _named(self, wish: FromHub, repository: Repository, found: Sequence[Variant]) -> Variant:
-        assert wish.what is not None  # noqa: S101 # the caller has looked
-        named = [one for one in found if one.is_called(wish.what)]
-        if not named:
-            exact = [file for file in repository.files if file.path == wish.what]
-            if not exact:
-                raise InvalidRequest(f"{wish.repo} has no {wish.what}. It has: {_list(found)}.")
-            file_name(exact[0].path)  # a file that is no model by its name
-            named = [Variant("", (exact[0],))]
-        if len(named) > 1:
-            files = ", ".join(one.files[0].path for one in named)
-            raise InvalidRequest(f"More than one of {wish.repo} is called {wish.what}. Name one of the files: {files}.")
-        if need_of(named[0].size) > self._memory:
-            self._tell(f"It needs about {_gb(need_of(named[0].size))} of memory, and {_gb(self._memory)} are free now.")
-        return named[0]
+
+def _item(variant: Variant, file: HubFile, url: str) -> Item:
+    if variant.form == "gguf":
+        return Item(url, file_name(file.path), file.size, file.sha256, file.git, MAGIC)
+    return Item(url, place_of(file.path), file.size, file.sha256, file.git)
+
+
+def _package(variant: Variant, items: tuple[Item, ...], path: str) -> Package:
+    """Return what the items become. `path` is that of a repository or a folder."""
+    names = tuple(item.name for item in items)
+    return Files(names) if variant.form == "gguf" else Folder(folder_name(path), names)
 
 
 def _from_url(source: FromUrl) -> Order:
     path = urlsplit(source.url).path
     name = file_name(unquote(path))
-    items = tuple(Item(_sibling(source.url, name, one), one) for one in split_names(name))
-    return Order(items, Origin(source.shown), (None,) * len(items))
+    names = split_names(name)
+    items = tuple(Item(_sibling(source.url, name, one), one, begins=MAGIC) for one in names)
+    return Order(Files(names), items, Origin(source.shown), (None,) * len(items))
 
 
 def _sibling(url: str, name: str, other: str) -> str:
@@ -153,12 +141,5 @@ def _from_file(source: FromFile) -> Order:
     files = parts(path)
     gguf.read(files[0])  # before gigabytes are read for their hash
     items = tuple(Item("", file_name(file.name), file.stat().st_size) for file in files)
-    return Order(items, Origin(str(path.resolve())), tuple(file.resolve() for file in files))
-
-
-def _list(found: Sequence[Variant]) -> str:
-    return ", ".join(f"{one.quantisation or one.files[0].path} ({_gb(one.size)})" for one in found)
-
-
-def _gb(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 5e7 else f"{size / 1e6:.0f} MB"
+    here = tuple(file.resolve() for file in files)
+    return Order(Files(tuple(item.name for item in items)), items, Origin(str(path.resolve())), here)

@@ -21,7 +21,6 @@ from mecum.errors import EngineStartError
 
 ENDING: Final = ".part"
 _PIECE: Final = 1024 * 1024
-_MAGIC: Final = b"GGUF"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,18 +32,23 @@ class Identity:
 
 
 class Part:
-    """The file `NAME.part` in a folder, open for adding, as a context manager; what it is stands in `NAME.part.json`."""
+    """The file `NAME.part` in a folder, open for adding, as a context manager; what it is stands in `NAME.part.json`.
 
-    def __init__(self, folder: Path, name: str) -> None:
+    `begins` are the bytes that a file of its kind begins with.
+    """
+
+    def __init__(self, folder: Path, name: str, begins: bytes = b"") -> None:
         self.path = folder / f"{name}{ENDING}"
         self._note = folder / f"{name}{ENDING}.json"
         self._name = name
+        self._begins = begins
         self._digest = hashlib.sha256()
         self._file: BinaryIO | None = None
         self.size = 0
 
     def __enter__(self) -> Self:
         """Open it."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._file = os.fdopen(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600), "r+b", buffering=0)
         self.size = self.path.stat().st_size
         return self
@@ -95,8 +99,10 @@ class Part:
             EngineStartError: the file does not begin as a model does.
             OSError: it cannot be written.
         """
-        if self.size == 0 and data[: len(_MAGIC)] != _MAGIC[: len(data)]:
-            raise EngineStartError(f"What comes as {self._name} is not a GGUF model (it does not begin with 'GGUF').")
+        begins = self._begins
+        if self.size == 0 and data[: len(begins)] != begins[: len(data)]:
+            kind = begins.decode()
+            raise EngineStartError(f"What comes as {self._name} is not a {kind} model (it does not begin with '{kind}').")
         file = self._opened()
         view = memoryview(data)
         while view:

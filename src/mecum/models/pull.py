@@ -1,38 +1,38 @@
 """`mecum pull`: from what was asked for to an installed model.
 
-Invariants (`tests/models/test_pull.py`): nothing has its final name before all of it is there, its hashes are right where
-any were promised, and its header was read (`engine.gguf`); what was pulled by the same words is there at once; a file that
-is there already is never replaced; two pulls never work on one file.
+Invariants (`tests/models/test_pull.py`, `test_pull_folder.py`): nothing has its final name before all of it is there, its
+hashes are right where any were promised, and it was looked at (`package`); what was pulled by the same words is there at
+once; what is there already is never replaced; two pulls never work on one model.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from filelock import FileLock, Timeout
-
-from mecum.engine import gguf, identity
-from mecum.errors import EngineStartError, InvalidRequest, SettingsError
+from mecum.engine import identity
+from mecum.errors import InvalidRequest
 from mecum.models.fetch import Brought, Fetcher, Item, check_room, disk_fault
+from mecum.models.folder import files_in, root_of
 from mecum.models.hub import Hub
+from mecum.models.installed import Installed
 from mecum.models.meter import Meter
-from mecum.models.order import Desk, Order, Tell
+from mecum.models.order import Desk, Order
 from mecum.models.part import ENDING
-from mecum.models.refusal import PullFailed
-from mecum.models.shelf import PARTIAL, Installed, Shelf
+from mecum.models.processor import Processor
+from mecum.models.selection import Selector, Tell
+from mecum.models.shelf import PARTIAL, Shelf
 from mecum.models.source import FromFile, FromHub, Source, fingerprint
 from mecum.models.take import take
+from mecum.models.unfinished import held
 from mecum.models.web import SILENCE, Web, next_address
 from mecum.observe.threads import detached
 
-AT_ONCE: Final = 3  # files of a split model
+AT_ONCE: Final = 3  # files of a model
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +47,21 @@ class Puller:
     """Brings models onto the shelf. `memory` is what is free, in bytes; `tell` says a sentence to the person."""
 
     def __init__(
-        self, shelf: Shelf, hub: Hub, meter: Meter, *, memory: int, tell: Tell, silence: float = SILENCE, pause: float = 1.0
+        self,
+        shelf: Shelf,
+        hub: Hub,
+        meter: Meter,
+        *,
+        memory: int,
+        tell: Tell,
+        processor: Processor | None = None,
+        silence: float = SILENCE,
+        pause: float = 1.0,
     ) -> None:
         self._shelf = shelf
         self._hub = hub
         self._meter = meter
-        self._memory = memory
+        self._selector = Selector(memory=memory, processor=processor or Processor.here(), tell=tell)
         self._tell = tell
         self._silence = silence
         self._pause = pause
@@ -70,14 +79,14 @@ class Puller:
             return Pulled(there, new=False)
         hub = self._hub if isinstance(source, FromFile) else await detached(self._signed_in, "hub")
         async with Web(hub, silence=self._silence) as web:
-            desk = Desk(hub, memory=self._memory, tell=self._tell, silence=self._silence, pause=self._pause)
+            desk = Desk(hub, self._selector, silence=self._silence, pause=self._pause)
             order = (await desk.order(source)).promising(sha256)
             order = replace(order, origin=replace(order.origin, asked=asked))
             if there := self._there(order):
                 return Pulled(there, new=False)
-            with _held(self._folder, order.name):
-                brought = await self._bring(web, order)
+            with held(self._folder, order.name):
                 try:
+                    brought = await self._bring(web, order)
                     return Pulled(self._publish(order, brought), new=True)
                 except OSError as error:
                     raise disk_fault(error, self._shelf.folder) from None
@@ -90,8 +99,9 @@ class Puller:
         if isinstance(source, FromHub):
             return f"{self._hub.endpoint} {source.repo}:{source.what or ''}@{source.revision}"
         if isinstance(source, FromFile):
-            stat = source.path.stat() if source.path.is_file() else None
-            return f"{source.path.absolute()} {stat and (stat.st_size, stat.st_mtime_ns)}"
+            folder = root_of(source.path)
+            files = files_in(folder) if folder else [source.path] if source.path.is_file() else []
+            return f"{source.path.absolute()} {[_stamp(file) for file in files]}"
         return source.url
 
     def _there(self, order: Order) -> Installed | None:
@@ -100,118 +110,80 @@ class Puller:
         Raises:
             InvalidRequest: something else is there by that name.
         """
-        taken = [item.name for item in order.items if (self._shelf.folder / item.name).exists()]
+        taken = [name for name in order.package.taking if (self._shelf.folder / name).exists()]
         if not taken:
             return None
         there = self._shelf.at(order.name)
-        if there and not there.changed and not there.fault and there.sha256:
-            promised = {item.name: item.sha256 for item in order.items}
-            if all(promised.values()) and there.sha256 == promised:
-                return there
+        if there and not there.changed and not there.fault and there.sha256 and _is_same(there, order):
+            return there
         came = f", from {there.origin.source}" if there and there.origin and there.origin.source else ""
         raise InvalidRequest(
             f"There is a {taken[0]} already{came}, and nothing is replaced. First: mecum models remove {taken[0]}"
         )
 
-    async def _bring(self, web: Web, order: Order) -> list[Brought]:
-        folder, here = self._folder, dict(zip(order.items, order.here, strict=True))
+    async def _bring(self, web: Web, order: Order) -> Mapping[str, Brought]:
+        folder, here = order.package.place(self._folder), dict(zip(order.items, order.here, strict=True))
         fetcher = Fetcher(web, folder, self._meter, pause=self._pause)
         sizes = [item.size for item in order.items]
         self._meter.begin(order.name, None if None in sizes else sum(size or 0 for size in sizes))
-        check_room(folder, sum((item.size or 0) - _size(folder, item) for item in order.items if not here[item]))
+        check_room(self._folder, sum((item.size or 0) - _size(folder, item) for item in order.items if not here[item]))
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(item: Item) -> Brought:
             async with gate:
                 if file := here[item]:
-                    return await take(file, item.name, folder, self._meter, item.sha256)
+                    return await take(file, item, folder, self._meter)
                 return await fetcher.bring(item)
 
-        tasks = [asyncio.ensure_future(one(item)) for item in order.items]
+        tasks = {item.name: asyncio.ensure_future(one(item)) for item in order.items}
         try:
-            return list(await asyncio.gather(*tasks))
+            return dict(zip(tasks, await asyncio.gather(*tasks.values()), strict=True))
         finally:
-            for task in tasks:
+            for task in tasks.values():
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks.values(), return_exceptions=True)
 
-    def _publish(self, order: Order, brought: Sequence[Brought]) -> Installed:
-        """Check the headers, and give the files their names."""
-        names = [item.name for item in order.items]
-        _check_headers(names, brought)
-        staged = dict(zip(names, [one.path for one in brought], strict=True))
-        sha256 = dict(zip(names, [one.sha256 for one in brought], strict=True))
-        self._shelf.record(staged, sha256, replace(order.origin, pulled=time.time()))
-        for name, path in reversed(staged.items()):  # the first one last: from then on it is a model
-            path.replace(self._shelf.folder / name)
-            path.with_name(f"{path.name}.json").unlink(missing_ok=True)
-        _settle(self._shelf.folder)
-        model = self._shelf.at(names[0])
+    def _publish(self, order: Order, brought: Mapping[str, Brought]) -> Installed:
+        """Look at what came, and give it its name."""
+        sha256 = {name: one.sha256 for name, one in brought.items()}
+        checked = order.package.checked({name: one.path for name, one in brought.items()}, self._folder)
+        self._shelf.record(order.name, checked, sha256, replace(order.origin, pulled=time.time()))
+        order.package.publish(checked, self._shelf.folder)
+        model = self._shelf.at(order.name)
         assert model is not None  # noqa: S101 # it has just been put there
-        if len(names) == 1:  # the engine need not compute it again
-            identity.Hashes(self._shelf.home / "cache").remember((model.file.resolve(),), sha256[names[0]])
-        if not all(one.promised for one in brought):
-            self._tell(f"Nobody said which SHA-256 it must have; it has {', '.join(sha256.values())}.")
+        if len(sha256) == 1:  # the engine need not compute it again
+            identity.Hashes(self._shelf.home / "cache").remember((model.file.resolve(),), sha256[order.name])
+        if not all(one.promised for one in brought.values()):
+            self._tell(f"Nobody said which SHA-256 {_has(sha256)}.")
         return model
 
 
-def unfinished(shelf: Shelf) -> dict[str, int]:
-    """Return what was begun and did not end, by name, with the bytes that are there."""
-    folder = shelf.folder / PARTIAL
-    return {file.name.removesuffix(ENDING): file.stat().st_size for file in sorted(folder.glob(f"*{ENDING}"))}
+def _has(sha256: Mapping[str, str]) -> str:
+    if len(sha256) == 1:
+        return f"it must have; it has {', '.join(sha256.values())}"
+    shown = ", ".join(f"{value} ({name})" for name, value in sha256.items() if not name.endswith(".json"))
+    return f"its files must have; they have {shown}"
 
 
-def drop(shelf: Shelf, name: str) -> None:
-    """Remove what was begun of a file.
-
-    Raises:
-        PullFailed: a pull is bringing it right now.
-    """
-    folder = shelf.folder / PARTIAL
-    with _held(folder, name):
-        (folder / f"{name}{ENDING}").unlink(missing_ok=True)
-        (folder / f"{name}{ENDING}.json").unlink(missing_ok=True)
-
-
-@contextmanager
-def _held(folder: Path, name: str) -> Iterator[None]:
-    """Keep others from the same file."""
-    lock = FileLock(folder / f"{name}.lock", timeout=0, mode=0o600)
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise PullFailed(f"A mecum pull is bringing {name}. Wait for it, or stop it.") from None
-    except OSError as error:
-        raise SettingsError(f"{folder} cannot be used: {error.strerror}.") from None
-    try:
-        yield
-    finally:
-        lock.release()
+def _is_same(there: Installed, order: Order) -> bool:
+    """Return whether what is there is what was ordered: by the hashes, or by its source at the same commit."""
+    promised = {item.name: item.sha256 for item in order.items}
+    if all(promised.values()):
+        return there.sha256 == promised
+    origin = there.origin
+    return bool(
+        order.origin.revision
+        and origin
+        and (origin.source, origin.revision) == (order.origin.source, order.origin.revision)
+        and set(there.sha256) == set(promised)
+    )
 
 
-def _check_headers(names: Sequence[str], brought: Sequence[Brought]) -> None:
-    for name, one in zip(names, brought, strict=True):
-        try:
-            header = gguf.read(one.path)
-        except EngineStartError as error:
-            one.path.unlink(missing_ok=True)
-            raise type(error)(error.message.replace(f"The model {one.path}", name).replace(str(one.path), name)) from None
-        count = header.values.get("split.count", len(names))
-        if count != len(names):
-            raise PullFailed(f"{name} says that its model has {count} files, and {len(names)} came.")
+def _stamp(file: Path) -> tuple[str, int, int]:
+    stat = file.stat()
+    return str(file), stat.st_size, stat.st_mtime_ns
 
 
 def _size(folder: Path, item: Item) -> int:
     file = folder / f"{item.name}{ENDING}"
     return file.stat().st_size if file.is_file() else 0
-
-
-def _settle(folder: Path) -> None:
-    """Make sure that the new names are on the disk, where a folder can be asked for that."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

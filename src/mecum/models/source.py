@@ -1,7 +1,8 @@
 """Reads what was asked for: `starter`, a name of the catalogue, `hf:owner/repo[:file]`, an https URL, a file. Pure.
 
 Invariants (`tests/models/test_source.py`): what goes over the network says so (`hf:`, `https:`, or a name of ours), and what
-has a file's form is never looked for there; plain http is for this machine alone; a file's name is one name, no path.
+has a file's form is never looked for there; plain http is for this machine alone; the name of a file or a folder is one
+name, no path.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ _REPO: Final = r"(?P<repo>[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95})"
 _HUB: Final = re.compile(rf"hf:{_REPO}(?::(?P<what>[^\s:]{{1,300}}))?")
 _PAGE: Final = re.compile(rf"/{_REPO}(?:/(?:resolve|blob)/(?P<revision>[^/]+)/(?P<what>.+)|/?(?:tree/(?P<tree>[^/]+)/?)?)")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ()+=,@_.-]{0,200}\.gguf", re.IGNORECASE)
+_FOLDER: Final = re.compile(r"(?!.*\.(gguf|onnx|json|part|whole|lock)$)[A-Za-z0-9][A-Za-z0-9._-]{0,199}", re.IGNORECASE)
+_TAKEN: Final = ("default", "embedder", "starter", "local", "none", "scripted", "mecum", "onnx")  # files here, or settings
 _RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # devices, where there are such names
 
 
@@ -50,7 +53,7 @@ class FromUrl:
 
 @dataclass(frozen=True, slots=True)
 class FromFile:
-    """A file of this machine."""
+    """A file or a folder of this machine."""
 
     path: Path
 
@@ -76,7 +79,7 @@ def parse(text: str, endpoint: str, names: Iterable[str] = ()) -> Source:
     hint = f" Did you mean {near[0]}?" if near else ""
     raise InvalidRequest(
         f"{text!r} is neither a name of the catalogue (mecum models recommend lists it) nor a file.{hint} "
-        "Pull hf:OWNER/REPO, an https address, or a GGUF file."
+        "Pull hf:OWNER/REPO, an https address, a GGUF file, or the folder of an ONNX model."
     )
 
 
@@ -125,7 +128,25 @@ def file_name(path: str) -> str:
     name = PurePosixPath(path.replace("\\", "/")).name
     if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
         raise InvalidRequest(
-            f"{name[:200]!r} is not the name of a GGUF file (letters, digits and .-_ and at its end .gguf)."
+            f"{name[:200]!r} is not the name of a GGUF file (letters, digits and .-_ and at its end .gguf). "
+            "An ONNX model is pulled as a whole: hf:OWNER/REPO, or its folder."
+        )
+    return name
+
+
+def folder_name(path: str) -> str:
+    """Return the name under which a model's folder is kept: that of the repository, or of the folder, that it was in.
+
+    Names that mean something else get the owner's in front.
+
+    Raises:
+        InvalidRequest: it is none that a folder can have everywhere.
+    """
+    owner, name = PurePosixPath(f"x/{path}").parts[-2:]
+    name = f"{owner}-{name}" if name.lower() in _TAKEN else name
+    if not _FOLDER.fullmatch(name) or _RESERVED.fullmatch(name):
+        raise InvalidRequest(
+            f"{name[:200]!r} is no name for a model's folder (letters, digits and .-_, and no ending of a file). Rename it."
         )
     return name
 

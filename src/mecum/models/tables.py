@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from mecum.models.shelf import Installed
+from mecum.models.installed import Installed
 from mecum.settings.names import MODELS
 from mecum.settings.schema import Settings
 
@@ -16,7 +16,7 @@ def without_effect(settings: Settings, installed: Iterable[Installed]) -> Iterat
     """
     if settings.engine.base_url or settings.engine.scripted:
         return
-    here = sorted({one.name for one in installed})
+    here = sorted({one.known_as for one in installed})
     for name, own in settings.models.items():
         if name not in here:
             yield f'[{MODELS}."{name}"] is for a model that is not here.', f"Installed: {', '.join(here) or 'none'}."

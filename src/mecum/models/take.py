@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from mecum.errors import InvalidRequest
-from mecum.models.fetch import Brought, check_room
+from mecum.models.fetch import Brought, Item, check_git, check_room
 from mecum.models.meter import Meter
 from mecum.models.part import ENDING
 from mecum.models.refusal import PullFailed
@@ -22,16 +22,17 @@ from mecum.models.refusal import PullFailed
 _STEP: Final = 16 * 1024 * 1024  # bytes between two looks at whether we are to stop
 
 
-async def take(file: Path, name: str, folder: Path, meter: Meter, promised: str = "") -> Brought:
-    """Return the file as one in the folder, with its hash.
+async def take(file: Path, item: Item, folder: Path, meter: Meter) -> Brought:
+    """Return the file as the item in the folder, with its hash.
 
     Raises:
         InvalidRequest: it cannot be read.
         PullFailed: it has another hash than promised, or finds no room.
     """
-    target = folder / f"{name}{ENDING}"
+    target, promised = folder / f"{item.name}{ENDING}", item.sha256
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     target.unlink(missing_ok=True)
-    (folder / f"{name}{ENDING}.json").unlink(missing_ok=True)
+    (folder / f"{item.name}{ENDING}.json").unlink(missing_ok=True)
     try:
         linked = _link(file, target)
         if not linked:
@@ -46,7 +47,8 @@ async def take(file: Path, name: str, folder: Path, meter: Meter, promised: str 
     if promised and sha256 != promised:
         target.unlink()
         raise PullFailed(f"{file} is not what was promised: its SHA-256 is {sha256}, and should be {promised}.")
-    return Brought(target, sha256, promised=bool(promised))
+    check_git(target, item)
+    return Brought(target, sha256, promised=bool(promised or item.git))
 
 
 async def hash_of(file: Path, meter: Meter) -> str:

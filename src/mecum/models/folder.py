@@ -1,0 +1,82 @@
+"""An embedding model in ONNX as a folder: whether it is one, and what it says of itself.
+
+Invariant (`tests/models/test_folder.py`): no library sees a file of it before `engine.embedder.inspection` has looked at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import MappingProxyType
+
+import orjson
+
+from mecum.engine.embedder import inspection
+from mecum.engine.embedder.inspection import Inspected
+from mecum.engine.embedder.layers import json_in, whole_number
+from mecum.engine.embedder.workers import Unusable
+from mecum.errors import EngineStartError
+from mecum.models.encoders import word_of
+from mecum.models.facts import Facts
+
+
+def check_folder(folder: Path, name: str) -> Inspected:
+    """Return what is in a folder that will be, or is, called so.
+
+    Raises:
+        EngineStartError: it is no embedding model that can be used; the text says why.
+        OSError: a file cannot be read.
+    """
+    for file in files_in(folder):
+        if file.suffix == ".json" and not _is_json(file):
+            raise EngineStartError(f"{name} has a damaged file: {file.relative_to(folder)} is no JSON.")
+    try:
+        return inspection.check(folder)
+    except Unusable as error:
+        said = str(error).replace(f"{folder}/", "").replace(str(folder), name)
+        raise EngineStartError(f"{name} cannot be used as an embedder. {said}") from None
+
+
+def root_of(path: Path) -> Path | None:
+    """Return the folder of the model that a path means: itself, or that of an ONNX file; None: it means neither."""
+    if path.suffix.lower() != ".onnx" or not path.is_file():
+        return path if path.is_dir() else None
+    return next((place for place in path.parents[:2] if (place / inspection.TOKENIZER).is_file()), path.parent)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the folder's files, by name; hidden ones are none of the model's."""
+    return sorted(_files(folder))
+
+
+def facts_in(folder: Path, model: Path) -> Facts:
+    """Return what a folder says of itself. `model` is its ONNX file."""
+    config = json_in(folder / "config.json")
+    kind = config.get("model_type")
+    return Facts(
+        name=folder.name.lower(),
+        architecture=kind[:100] if isinstance(kind, str) else "",
+        quantisation=word_of(model.name).upper(),
+        context=whole_number(config.get("max_position_embeddings")) or None,
+        licence="",
+        values=MappingProxyType({}),
+        kind="embedder",
+    )
+
+
+def _is_json(file: Path) -> bool:
+    try:
+        orjson.loads(file.read_bytes())
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    for one in folder.iterdir():
+        if one.name.startswith("."):
+            continue
+        if one.is_dir() and not one.is_symlink():
+            yield from _files(one)
+        elif one.is_file():
+            yield one
