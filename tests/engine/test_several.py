@@ -339,6 +339,41 @@ async def test_another_default(home: Path) -> None:
         assert loaded(engine) == {"a", "c"}
 
 
+async def test_a_model_that_goes_by_a_shorter_name_goes_on_as_it_is(home: Path) -> None:
+    first, second = make(home, "tiny-Q4_0", data=800), make(home, "tiny-Q8_0", data=900)
+    os.utime(first, (1_000, 1_000))
+    os.utime(second, (2_000, 2_000))
+    async with running(home) as engine:
+        assert await ask(engine, "tiny") == "tiny-Q4_0 "
+        asking = asyncio.create_task(ask(engine, "tiny-q8_0", 60, 0.02))
+        await until(lambda: "tiny-q8_0" in loaded(engine))
+        pid = pid_of(engine, "tiny-q8_0")
+        first.unlink()
+        await engine.refresh()
+        await until(lambda: loaded(engine) == {"a", "tiny"})
+        assert await ask(engine, "tiny") == "tiny-Q8_0 "
+        assert await ask(engine, "tiny-q8_0") == "tiny-Q8_0 "
+        assert pid_of(engine, "tiny") == pid
+        assert await asking == "tiny-Q8_0 " * 60
+
+
+async def test_another_default_renames_nothing(home: Path) -> None:
+    default = "a"
+    first, second = make(home, "tiny-Q4_0", data=800), make(home, "tiny-Q8_0", data=900)
+    os.utime(first, (1_000, 1_000))
+    os.utime(second, (2_000, 2_000))
+    engine = Several(settings_of(home), default=lambda: default, policy=QUICK, machine=lambda: Machine(2, 100 * ONE))
+    async with AsyncExitStack() as held:
+        held.push_async_callback(engine.aclose)
+        await engine.start()
+        await engine.refresh()
+        default = "tiny-Q8_0.gguf"
+        make(home, "d")
+        await engine.refresh()
+        assert [(one.name, one.file) for one in engine.status().models[:1]] == [("tiny-q8_0", second)]
+        assert await ask(engine, "tiny") == "tiny-Q4_0 "
+
+
 async def test_aliases_and_the_starter(home: Path) -> None:
     async with running(home, models={"b": ModelSettings(aliases=("Fast",), slots=2)}) as engine:
         status = engine.status()
@@ -400,3 +435,23 @@ async def test_stopping_in_the_middle_of_everything(home: Path) -> None:
         for call in (engine.ready(), ask(engine, "a")):
             with pytest.raises(EngineDown):
                 await call
+
+
+async def test_room_is_left_to_others_unless_it_is_said_what_models_may_take(home: Path) -> None:
+    free, seen = 100 * ONE, []
+
+    def reserved(memory: int) -> int:
+        seen.append(memory)
+        return 30 * ONE
+
+    for memory, budget in ((0, int(0.9 * free) - 30 * ONE), (50 * ONE, 50 * ONE)):
+        given = settings_of(home, memory or ALL)
+        engine = given.engine.model_copy(update={"memory": memory or None})
+        settings = given.model_copy(update={"engine": engine})
+        several = Several(settings, policy=QUICK, machine=lambda: Machine(2, free), reserved=reserved)
+        try:
+            await several.start()
+            assert several.status().budget == budget
+        finally:
+            await several.aclose()
+    assert seen == [free, free]

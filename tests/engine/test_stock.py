@@ -102,3 +102,40 @@ async def test_aliases_are_the_settings(home: Path) -> None:
     stock = stock_of(home, b=ModelSettings(aliases=("fast",)))
     await stock.look()
     assert [stock.find(name).model().aliases for name in ("a", "b")] == [(), ("fast",)]
+
+
+async def test_of_namesakes_the_one_that_is_called_so_has_the_aliases(home: Path) -> None:
+    for number, name in enumerate(("tiny-Q8_0", "tiny-Q4_0")):
+        os.utime(make(home, name), (1_000 + number, 1_000 + number))
+    stock = stock_of(home, tiny=ModelSettings(aliases=("fast",)))
+    await stock.look()
+    second = stock.find("tiny-q4_0")
+    assert [stock.find(name).model().aliases for name in ("tiny", "tiny-q4_0")] == [("fast",), ()]
+    (home / "models" / "tiny-Q8_0.gguf").unlink()
+    await stock.look()
+    assert stock.clear() == []
+    assert stock.find("tiny") is stock["tiny-q4_0"] is second
+    assert (second.name, second.model().aliases) == ("tiny", ("fast",))
+
+
+async def test_a_name_is_taken_over_when_its_last_model_has_answered(home: Path) -> None:
+    first, _ = (make(home, f"tiny-{name}", data=800 + number) for number, name in enumerate(("Q8_0", "Q4_0")))
+    os.utime(first, (1_000, 1_000))
+    stock = stock_of(home)
+    await stock.look()
+    before, after = stock.find("tiny"), stock.find("tiny-q4_0")
+    before.phase = "in"
+    use = Use(before, 1, lambda: None)
+    before.at_work.add(use)
+    first.unlink()
+    await stock.look()
+    assert stock.clear() == []
+    assert (stock["tiny"], stock["tiny-q4_0"]) == (before, after)
+    before.at_work.clear()
+    waiting = asyncio.create_task(Use(before, 2, lambda: None).ready())
+    await asyncio.sleep(0)
+    before.phase = "out"
+    assert stock.clear() == []
+    assert stock.find("tiny") is after
+    assert [use.number for use in after.waiting] == [2]
+    waiting.cancel()
