@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 import struct
+from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.api.uploads import call
-from tests.api.whole import Whole
+from tests.api.whole import Whole, whole
 from tests.clients.wire import Answer, has_both_shapes
+from tests.engine.embedder.encoders import network, put
 
 from mecum.types import Json
 
@@ -112,3 +114,12 @@ def test_a_text_that_is_too_long(library: Whole) -> None:
 def test_the_most_texts(library: Whole) -> None:
     body = embed(library, ["a fox"] * 2048, encoding_format="base64").json()
     assert len(body["data"]) == 2048
+
+
+def test_a_text_of_which_the_model_makes_no_numbers(tmp_path: Path) -> None:
+    folder = put(tmp_path / "tiny", model_onnx=network(broken="whale"))
+    with whole(tmp_path / "home", library={"embedder": str(folder)}) as server:
+        error = has_both_shapes(embed(server, ["a fox", "a whale", "a whale"]), 502)
+        assert error["code"] == "engine_error"
+        assert error["message"].startswith("tiny makes no vector of text 1 of input")
+        assert embed(server, "a fox").status == 200

@@ -2,7 +2,8 @@
 
 What is ours beside it: `input_type` ("query" unless told otherwise: the model's authors advise it for all that compares
 texts with each other; "passage" for texts that questions are to find) and `truncate`. A text that is too long is refused,
-for half a text has another meaning (`tests/api/test_embeddings.py`).
+for half a text has another meaning, and one of which the model makes no numbers is an error, not a row of zeros
+(`tests/api/test_embeddings.py`).
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import base64
 from dataclasses import dataclass
 from typing import Any, Final
 
+import numpy as np
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -21,7 +23,7 @@ from mecum.api.leaving import gone, unless
 from mecum.api.parse import read_json
 from mecum.api.status import ALIAS
 from mecum.engine.embedder.base import Embedded, Embedder
-from mecum.errors import EmbedderNotReady, EngineDown, InvalidRequest, ModelNotFound
+from mecum.errors import EmbedderNotReady, EngineBroke, EngineDown, InvalidRequest, ModelNotFound
 from mecum.settings.schema import ServerSettings
 from mecum.types import Json
 
@@ -75,6 +77,11 @@ class Embeddings:
                 f"Text {first} of input is longer than the {found.tokens[first]} tokens that {self.embedder.name} reads. "
                 "Split it, or send truncate: true to have its beginning embedded.",
                 param="input",
+            )
+        if (broken := np.flatnonzero(~found.vectors.any(axis=1))).size:
+            raise EngineBroke(
+                f"{self.embedder.name} makes no vector of text {broken[0]} of input: what it gives are no numbers. "
+                "Leave that text out, or change it."
             )
         return found
 

@@ -12,7 +12,7 @@ from functools import partial
 from fastapi import FastAPI
 
 from mecum.api.urls import create_api
-from mecum.app.embedders import embedder_of, others
+from mecum.app.embedders import embedder_of, left, others
 from mecum.app.home import install_secret
 from mecum.app.watched import AuditedTarget
 from mecum.audit.log import AuditLog
@@ -114,7 +114,8 @@ class App:
 
 def build(settings: Settings, *, engine: Engine | None = None, embedder: Embedder | None = None) -> App:
     """Return the program that the settings describe, nothing of it opened; what is given takes the place of theirs."""
-    return App(settings, engine or _engine(settings), embedder or embedder_of(settings))
+    embedder = embedder or embedder_of(settings)
+    return App(settings, engine or _engine(settings, partial(left, embedder)), embedder)
 
 
 def _watcher(settings: LibrarySettings, library: Library, audit: AuditLog) -> Watcher:
@@ -123,12 +124,17 @@ def _watcher(settings: LibrarySettings, library: Library, audit: AuditLog) -> Wa
     return Watcher(roots, target, largest=int(settings.max_upload_mb * 2**20))
 
 
-def _engine(settings: Settings) -> Engine:
+def _engine(settings: Settings, reserved: Callable[[int], int]) -> Engine:
     if settings.engine.scripted:
         return Scripted()
     if settings.engine.base_url:
         return Upstream(settings.engine, settings.models)
-    return Several(settings, default=_default(settings), owners=lambda: {Principal().owner, *key_owners(settings.home)})
+    return Several(
+        settings,
+        default=_default(settings),
+        owners=lambda: {Principal().owner, *key_owners(settings.home)},
+        reserved=reserved,
+    )
 
 
 def _default(settings: Settings) -> Callable[[], str | None]:

@@ -7,13 +7,16 @@ until then questions go to them (`knowledge.former`). Proved by `tests/app/test_
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
+from mecum.engine.embedder import room
 from mecum.engine.embedder.base import Embedder
 from mecum.engine.embedder.file import FileEmbedder
-from mecum.engine.embedder.folder import FolderEmbedder, folder_of, folders_in
+from mecum.engine.embedder.folder import FolderEmbedder, folder_of
 from mecum.engine.embedder.local import LocalEmbedder
 from mecum.engine.embedder.scripted import ScriptedEmbedder
 from mecum.engine.embedder.upstream import UpstreamEmbedder
+from mecum.engine.embedder.workers import WorkerEmbedder
 from mecum.models.shelf import Shelf
 from mecum.settings.schema import LibrarySettings, Settings
 
@@ -31,11 +34,20 @@ def embedder_of(settings: Settings) -> Embedder:
     return FolderEmbedder(library, settings.home, folder) if folder else FileEmbedder(library, settings.home)
 
 
+def left(embedder: Embedder, free: int) -> int:
+    """Return how many bytes of so much free memory chats leave to the embedder's workers. It reads files."""
+    need = embedder.need() if isinstance(embedder, WorkerEmbedder) else 0
+    return room.left(need, free) if need else 0
+
+
 def others(settings: Settings) -> Sequence[Embedder]:
     """Return all embedders that are here, as they are without settings of their own, the built-in one first."""
     if settings.library.embedder in ("scripted", "none") and not settings.library.embedder_url:
         return ()
-    files = [one.file for one in Shelf(settings.home).installed() if one.kind == "embedder"]
-    found = [FileEmbedder(LibrarySettings(embedder=str(file)), settings.home) for file in files]
-    folders = [FolderEmbedder(LibrarySettings(embedder=str(one)), settings.home, one) for one in folders_in(settings.home)]
-    return (LocalEmbedder(settings.home), *found, *folders)
+    found = [one.file for one in Shelf(settings.home).installed() if one.kind == "embedder" and not one.fault]
+    return (LocalEmbedder(settings.home), *(_on_shelf(place, settings.home) for place in found))
+
+
+def _on_shelf(place: Path, home: Path) -> Embedder:
+    library = LibrarySettings(embedder=str(place))
+    return FolderEmbedder(library, home, place) if place.is_dir() else FileEmbedder(library, home)

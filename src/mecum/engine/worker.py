@@ -45,12 +45,14 @@ class Worker:
     """Runs `python PROGRAM` when first asked. One request is at work at a time, the others wait in order.
 
     `program` is a script's path or "-m" and a module, then arguments; it calls `frames.serve`. `idle` is after
-    how many seconds without a request it is ended to give its memory back; None: never.
+    how many seconds without a request it is ended to give its memory back; None: never. `set_up` is how many seconds
+    it may take to come up; None: `SET_UP`.
     """
 
-    def __init__(self, program: Sequence[str], *, idle: float | None = None) -> None:
+    def __init__(self, program: Sequence[str], *, idle: float | None = None, set_up: float | None = None) -> None:
         self._command = [sys.executable, "-I", *program]
         self._idle = idle
+        self._set_up = set_up
         self._child: Child | None = None
         self._turn = asyncio.Lock()
         self._tasks: set[asyncio.Task[bytes]] = set()
@@ -141,15 +143,16 @@ class Worker:
             self._child = child = await _spawn(self._command)
         except OSError as error:
             raise WorkerDied(f"The worker cannot be started: {error.strerror or error}.") from None
+        limit = SET_UP if self._set_up is None else self._set_up
         try:
-            async with asyncio.timeout(SET_UP):
+            async with asyncio.timeout(limit):
                 await _receive(child)
         except WorkFailed as failure:
             await self._end()
             raise WorkerDied(str(failure)) from None
         except TimeoutError:
             await self._end()
-            raise WorkerDied(f"The worker did not come up within {SET_UP:g} s.", late=True) from None
+            raise WorkerDied(f"The worker did not come up within {limit:g} s.", late=True) from None
         except (asyncio.IncompleteReadError, ConnectionError):
             raise await self._died(child, "before it could work") from None
         return child

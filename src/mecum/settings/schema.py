@@ -91,7 +91,9 @@ class EngineSettings(_Section):
         None, description="prompt tokens computed in one go, while other streams pause; else by the model's size, 128 to 512"
     )
     memory: Memory | None = Field(
-        None, description="what all loaded models together may take; else nine tenths of what is free at the start"
+        None,
+        description="what all loaded models together may take; else nine tenths of what is free at the start, less what an "
+        "embedder takes that is not the built-in one",
     )
     keep_alive: KeepAlive | None = Field(
         None,

@@ -18,19 +18,18 @@ import orjson
 
 from mecum.engine import gguf
 from mecum.engine.embedder.forms import Forms, forms_of
-from mecum.engine.embedder.workers import BATCH, STUCK, Found, Unusable, WorkerEmbedder
+from mecum.engine.embedder.room import is_alone
+from mecum.engine.embedder.workers import SLOWER, SMALL, STUCK, Found, Unusable, WorkerEmbedder, batch_of
 from mecum.engine.gguf import Header
 from mecum.engine.identity import Hashes
 from mecum.engine.kinds import Pooling, kind_of, pooling_of
 from mecum.engine.machine import Machine
 from mecum.engine.models import locate, name_of, parts
-from mecum.engine.plan import OVERHEAD, token_bytes
+from mecum.engine.plan import token_bytes
 from mecum.errors import EngineStartError
 from mecum.settings.schema import LibrarySettings
 
 PROGRAM: Final = ("-m", "mecum.engine.embedder.llama_program")
-SMALL: Final = 200 * 1000 * 1000  # bytes of weights up to which one core answers a question soon enough
-SLOWER: Final = 5  # times as long as `STUCK` a batch may take: a large model at idle priority
 
 
 class FileEmbedder(WorkerEmbedder):
@@ -59,6 +58,15 @@ class FileEmbedder(WorkerEmbedder):
         except OSError as error:
             raise Unusable(f"The embedder {self._settings.embedder} cannot be read: {error.strerror or error}.") from None
 
+    def need(self) -> int:
+        """Return what one worker takes (`WorkerEmbedder.need`): llama.cpp may hold the weights in an order of its own."""
+        try:
+            files = parts(self._located())
+            header = gguf.read(files[0])
+            return _size(files) + self._tokens(header) * token_bytes(header)
+        except (Unusable, EngineStartError, OSError):
+            return 0
+
     def _look(self) -> Found:
         files = parts(self._located())
         header, *_ = [gguf.read(file) for file in files]
@@ -66,9 +74,10 @@ class FileEmbedder(WorkerEmbedder):
         dimension = header.number("embedding_length_out") or header.number("embedding_length")
         if not dimension:
             raise Unusable(f"{files[0].name} does not say how long its vectors are.")
-        tokens = min(self._settings.embedder_tokens, header.number("context_length") or self._settings.embedder_tokens)
+        tokens = self._tokens(header)
         forms = self._forms(header)
-        weights = sum(file.stat().st_size for file in files)
+        weights = _size(files)
+        free = (self._machine or Machine.here()).memory
         return Found(
             name=name_of(header),
             identity=f"gguf-{digest_of(hash_of(self._home, files), forms.query, forms.passage, pooling, tokens)}",
@@ -76,8 +85,8 @@ class FileEmbedder(WorkerEmbedder):
             command=(*self._program, str(files[0]), pooling, str(tokens)),
             forms=forms,
             threads=1 if weights <= SMALL else self.threads,
-            alone=self._is_alone(files[0].name, weights + tokens * token_bytes(header)),
-            batch=max(1, min(BATCH, BATCH * SMALL // max(1, 2 * weights))),
+            alone=is_alone(files[0].name, weights + tokens * token_bytes(header), free),
+            batch=batch_of(weights),
             stuck=SLOWER * STUCK,
         )
 
@@ -87,6 +96,9 @@ class FileEmbedder(WorkerEmbedder):
         except EngineStartError as error:
             known, _, _ = error.message.partition(" Set engine.model")  # which is not what names this one
             raise Unusable(f"{known} Set library.embedder to one that `mecum models` lists, or to its file.") from None
+
+    def _tokens(self, header: Header) -> int:
+        return min(self._settings.embedder_tokens, header.number("context_length") or self._settings.embedder_tokens)
 
     def _pooling(self, header: Header) -> Pooling:
         kind, pooling = kind_of(header), self._settings.embedder_pooling or pooling_of(header)
@@ -103,20 +115,6 @@ class FileEmbedder(WorkerEmbedder):
         usual = forms_of(name_of(header), str(header.values.get("general.name", "")))
         return Forms(self._settings.embedder_query or usual.query, self._settings.embedder_passage or usual.passage)
 
-    def _is_alone(self, name: str, need: int) -> bool:
-        """Return whether there is room for one worker only.
-
-        Raises:
-            Unusable: not even for one.
-        """
-        free = (self._machine or Machine.here()).memory
-        if need + OVERHEAD > free:
-            raise Unusable(
-                f"The embedder {name} needs about {(need + OVERHEAD) / 1e9:.1f} GB of memory, and {free / 1e9:.1f} GB "
-                "are free. Choose a smaller one, or end other programs."
-            )
-        return 2 * (need + OVERHEAD) > free  # llama.cpp may hold a copy of the weights in an order of its own
-
 
 def hash_of(home: Path, files: Sequence[Path]) -> str:
     """Return the SHA-256 of the files' bytes, one after the other: as it was kept, or computed and kept."""
@@ -130,6 +128,10 @@ def hash_of(home: Path, files: Sequence[Path]) -> str:
                 digest.update(piece)
     hashes.remember(files, digest.hexdigest())
     return digest.hexdigest()
+
+
+def _size(files: Sequence[Path]) -> int:
+    return sum(file.stat().st_size for file in files)
 
 
 def digest_of(*told: object) -> str:

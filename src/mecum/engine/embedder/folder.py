@@ -21,15 +21,18 @@ from mecum.engine.embedder.forms import TEXT, Forms, forms_of
 from mecum.engine.embedder.inspection import TOKENIZER, Inspected, check
 from mecum.engine.embedder.layers import json_in, whole_number
 from mecum.engine.embedder.recipe import Recipe
-from mecum.engine.embedder.workers import STUCK, Found, Unusable, WorkerEmbedder
+from mecum.engine.embedder.room import is_alone
+from mecum.engine.embedder.workers import SLOWER, STUCK, Found, Unusable, WorkerEmbedder, batch_of
 from mecum.engine.frames import WorkFailed
 from mecum.engine.kinds import Pooling
+from mecum.engine.machine import Machine
 from mecum.engine.worker import Worker, WorkerDied
 from mecum.settings.schema import LibrarySettings
 from mecum.types import Json
 
 PROGRAM: Final = ("-m", "mecum.engine.embedder.onnx_program")
 VERSION: Final = 2  # of what is done here: raise it when vectors change; the embedder's identity holds it
+PIECES: Final = 20  # bytes of memory for each of a tokenizer.json, which the library needs: between 10 (BPE) and 30 (XLM-R)
 _SHIFTED: Final = frozenset(("roberta", "xlm-roberta", "camembert", "mpnet"))  # their positions start at 2
 
 
@@ -50,7 +53,7 @@ def folders_in(home: Path) -> list[Path]:
 
 
 class FolderEmbedder(WorkerEmbedder):
-    """The model in `folder`. `program` takes the place of the usual one."""
+    """The model in `folder`. `machine` and `program` take the place of the usual ones."""
 
     def __init__(
         self,
@@ -58,6 +61,7 @@ class FolderEmbedder(WorkerEmbedder):
         home: Path,
         folder: Path,
         *,
+        machine: Machine | None = None,
         program: Sequence[str] = PROGRAM,
         threads: int | None = None,
     ) -> None:
@@ -65,6 +69,7 @@ class FolderEmbedder(WorkerEmbedder):
         self._settings = settings
         self._home = home
         self._folder = folder.absolute()
+        self._machine = machine
         self._program = tuple(program)
 
     async def _find(self) -> Found:
@@ -74,10 +79,18 @@ class FolderEmbedder(WorkerEmbedder):
             raise Unusable(f"The embedder {self._folder} cannot be read: {error.strerror or error}.") from None
         return replace(found, dimension=await self._tried(found))
 
+    def need(self) -> int:
+        """Return what one worker takes (`WorkerEmbedder.need`)."""
+        try:
+            return _need(check(self._folder, self._named()))
+        except (Unusable, OSError):
+            return 0
+
     def _look(self) -> Found:
         """Return what there is to know without running it: all but the dimension."""
         found, config = check(self._folder, self._named()), json_in(self._folder / "config.json")
         forms, recipe = self._forms(config), self._recipe(found, config)
+        alone = is_alone(self.name, _need(found), (self._machine or Machine.here()).memory)
         if not found.layers.whole and forms != Forms():
             raise Unusable(
                 f"{self._folder} leaves the words in front of a text out of its vector (include_prompt), which is not done "
@@ -92,6 +105,10 @@ class FolderEmbedder(WorkerEmbedder):
             dimension=0,
             command=(*self._program, recipe.text()),
             forms=forms,
+            threads=self.threads if alone else 1,  # cores work on several texts, and a question is one
+            alone=alone,
+            batch=batch_of(found.size),
+            stuck=SLOWER * STUCK,
         )
 
     def _named(self) -> Path | None:
@@ -154,6 +171,10 @@ class FolderEmbedder(WorkerEmbedder):
             raise Unusable(f"The embedder {self._folder} cannot be used. {error}") from None
         finally:
             await worker.aclose()
+
+
+def _need(found: Inspected) -> int:
+    return found.size + PIECES * found.tokenizer.stat().st_size
 
 
 def _first(config: Json) -> int:

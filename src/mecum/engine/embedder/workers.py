@@ -29,6 +29,8 @@ from mecum.errors import EngineDown
 BATCH: Final = 32  # texts in one request to a worker, at most: some seconds of work
 REST: Final = 120.0  # seconds without work after which the library's worker gives its memory back
 STUCK: Final = 120.0  # seconds; a batch takes a hundredth of it a core, but at idle priority it may wait long
+SLOWER: Final = 5  # times as long as `STUCK` a large model may take at idle priority
+SMALL: Final = 200 * 1000 * 1000  # bytes of weights up to which one core answers a question soon enough
 Priority = Literal["normal", "idle"]
 
 log = logging.getLogger(__name__)
@@ -47,7 +49,8 @@ class Found:
     """A model that can be run: what it is, and the command of a worker, without its last two words, threads and priority.
 
     `forms` None: the worker puts them around texts itself. `threads` are those of the worker for questions. `alone` says
-    that memory has room for one worker only, which then does both. `stuck` is in seconds, for one request of `batch` texts.
+    that memory has room for one worker only, which then does both. `stuck` is in seconds, for one request of `batch` texts,
+    and for the library's worker to come up: others may leave it little of the processor.
     """
 
     name: str
@@ -79,6 +82,13 @@ class WorkerEmbedder(ABC):
             Unusable: it cannot be.
         """
 
+    def need(self) -> int:
+        """Return how much memory one worker takes beside its program and buffers, in bytes. It may read files.
+
+        0: nothing is known, or so little that nobody needs to make room for it.
+        """
+        return 0
+
     @property
     def name(self) -> str:
         """The model's name."""
@@ -104,7 +114,7 @@ class WorkerEmbedder(ABC):
         self._query = Worker((*found.command, str(found.threads), "normal"))
         self._bulk = self._query
         if not found.alone:
-            self._bulk = Worker((*found.command, str(self.threads), "idle"), idle=REST)
+            self._bulk = Worker((*found.command, str(self.threads), "idle"), idle=REST, set_up=found.stuck)
         self._status = Status("ready")
 
     async def aclose(self) -> None:
@@ -198,6 +208,11 @@ class WorkerEmbedder(ABC):
             tuple(count for part in parts for count in part.tokens),
             tuple(number * self._found.batch + place for number, part in enumerate(parts) for place in part.cut),
         )
+
+
+def batch_of(weights: int) -> int:
+    """Return how many texts one request to a worker has, whose model has so many bytes of weights."""
+    return max(1, min(BATCH, BATCH * SMALL // max(1, 2 * weights)))
 
 
 def _clean(text: str) -> str:
