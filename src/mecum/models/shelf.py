@@ -41,7 +41,7 @@ class Shelf:
         found = [look(place) for place in self._places()]
         with contextlib.suppress(EngineStartError):
             file = locate(None, self.home)
-            if file.parent != self.folder.resolve():
+            if file.parent != self.folder.resolve() and not (self.folder / file.name).exists():  # else it is the same
                 found.append(starter(file))
         return sorted(_named(found), key=lambda one: (one.starter, one.name, one.file.name))
 
@@ -52,11 +52,8 @@ class Shelf:
             ModelNotFound: there is none.
         """
         models = self.installed()
-        called = sorted(
-            (one for one in models if one.is_called(name)), key=lambda one: (one.name != name.lower(), _age(one))
-        )
-        if called:
-            return called[0]
+        if called := [one for one in models if one.is_called(name)]:
+            return min(called, key=lambda one: (one.name != name.lower(), _age(one)))
         known = ", ".join(one.name for one in models) or "none"
         raise ModelNotFound(f"There is no model {name}. Installed: {known}.")
 
