@@ -93,6 +93,19 @@ def test_aliases_have_a_column_where_there_are_some(home: Path) -> None:
     assert {one["name"]: one["aliases"] for one in shown["models"]}["tiny"] == ["gpt-4o", "small"]
 
 
+def test_an_alias_is_understood_wherever_a_models_name_is(home: Path) -> None:
+    file = put(home)
+    (home / "mecum.toml").write_text("[models.tiny]\naliases = ['gpt-4o']\n")
+    assert models(home, "default", "GPT-4o").stdout.startswith("tiny is the default now")
+    assert models(home, "verify", "gpt-4o").stdout.startswith("ok    tiny: ")
+    shown = json.loads(models(home, "list", "--json", MECUM_ENGINE_MODEL="gpt-4o").stdout)
+    assert [one["name"] for one in shown["models"] if one["default"]] == ["tiny"]
+    assert "tiny, 0 MB" in inside.mecum("doctor", MECUM_HOME=str(home), MECUM_ENGINE_MODEL="gpt-4o").stdout
+    assert models(home, "remove", "gpt-4o").returncode == 0
+    assert not file.exists()
+    assert "There is no model tiny." in models(home, "default", "gpt-4o").stderr
+
+
 def test_what_is_broken_or_begun_is_told(home: Path) -> None:
     (home / "models" / "Bad-Q8_0.gguf").write_bytes(b"GGUF")
     (home / "models" / ".partial").mkdir()

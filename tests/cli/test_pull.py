@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import pytest
 from tests.cli import inside
 from tests.clients.server import clean_environment
 from tests.models.hubs import REPO, FakeHub, model, running, sha256
+from tests.models.onnx import DATA, with_data
 
 from mecum.cli.fetching import words
 from mecum.models.meter import Meter
@@ -130,6 +133,54 @@ def test_ctrl_c_keeps_what_came_and_the_next_goes_on(fake: FakeHub, home: Path) 
     assert mecum(fake, home, "pull", f"hf:{REPO}").returncode == 0
     assert fake.asked("/blob/")[-1].headers["range"] == f"bytes={came}-"
     assert Shelf(home).find("tiny").sha256 == {NAME: sha256(fake.files[NAME])}
+
+
+def test_ctrl_c_ends_it_at_once_while_the_hub_says_nothing(fake: FakeHub, home: Path) -> None:
+    fake.hang = 30
+    command = [sys.executable, "-m", "mecum", "pull", f"hf:{REPO}"]
+    env = clean_environment() | environ(fake, home)
+    with subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        deadline = time.monotonic() + 30
+        while not fake.seen and time.monotonic() < deadline:
+            time.sleep(0.02)
+        time.sleep(0.2)
+        began = time.monotonic()
+        os.kill(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=20)
+    assert (process.returncode, said) == (130, "")
+    assert time.monotonic() - began < 10
+
+
+def test_an_embedding_model_in_onnx_is_pulled_chosen_and_removed(fake: FakeHub, home: Path) -> None:
+    fake.files = with_data()
+    done = mecum(fake, home, "pull", f"hf:{REPO}")
+    assert done.returncode == 0, done.stderr
+    first, second = done.stdout.splitlines()
+    assert re.fullmatch(r"tiny-gguf is here: \S+ kB, context of 64 tokens, apache-2.0 \(.*/models/Tiny-GGUF\)", first)
+    assert second == "To search your documents with it: mecum models embedder tiny-gguf"
+    assert mecum(fake, home, "pull", f"hf:{REPO}", "--default").stdout.count("makes vectors from now on") == 1
+    assert (home / "models" / "embedder").read_text() == "Tiny-GGUF\n"
+    assert re.search(r"tiny-gguf +\S+ kB +64 +apache-2.0 +makes vectors +hf:", mecum(fake, home, "models").stdout)
+    listed = json.loads(mecum(fake, home, "models", "list", "--json").stdout)["models"]
+    one = next(one for one in listed if one["name"] == "tiny-gguf")
+    assert (one["kind"], one["fit"], one["architecture"], set(one["files"])) == ("embedder", None, "bert", set(with_data()))
+    assert "does not chat" in mecum(fake, home, "models", "default", "tiny-gguf").stderr
+    assert "SHA-256 as when it came" in mecum(fake, home, "models", "verify", "tiny-gguf").stdout
+    (home / "models" / "Tiny-GGUF" / "special_tokens_map.json").unlink()
+    done = mecum(fake, home, "models", "verify", "tiny-gguf")
+    assert (done.returncode, "special_tokens_map.json came with it, and is gone" in done.stdout) == (5, True)
+    done = mecum(fake, home, "models", "remove", "tiny-gguf", "--yes")
+    assert (done.returncode, "the built-in model does that again" in done.stderr) == (0, True)
+    assert {one.name for one in (home / "models").iterdir()} == {".partial"}
+
+
+def test_one_that_is_not_whole_is_listed_and_removed(fake: FakeHub, home: Path) -> None:
+    fake.files = {**with_data(), DATA: bytes(300_000)}
+    fake.statuses = [404]
+    assert mecum(fake, home, "pull", f"hf:{REPO}").returncode == 5
+    assert re.search(r"Tiny-GGUF is not whole \(.+ came\): the same mecum pull goes on", mecum(fake, home, "models").stderr)
+    assert mecum(fake, home, "models", "remove", "Tiny-GGUF").returncode == 0
+    assert "not whole" not in mecum(fake, home, "models").stderr
 
 
 def test_what_was_killed_goes_on_too(fake: FakeHub, home: Path) -> None:

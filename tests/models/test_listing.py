@@ -49,7 +49,7 @@ async def test_a_repository_is_listed(fake: FakeHub) -> None:
 
 async def test_a_commit_can_be_named(fake: FakeHub) -> None:
     assert (await ask(fake, FromHub(REPO, None, COMMIT))).revision == COMMIT
-    with pytest.raises(PullFailed, match=f"The hub has no such version: .*{REPO}/revision/v9"):
+    with pytest.raises(PullFailed, match=f"The hub has no such version: .*{REPO}/tree/v9"):
         await ask(fake, FromHub(REPO, None, "v9"))
 
 

@@ -18,6 +18,7 @@ from mecum.app.watched import AuditedTarget
 from mecum.audit.log import AuditLog
 from mecum.chat.answer import Chat
 from mecum.chat.gate import Gate
+from mecum.engine.aliases import default_model
 from mecum.engine.base import Engine
 from mecum.engine.embedder.base import Embedder
 from mecum.engine.queue import Queue
@@ -139,7 +140,7 @@ def _engine(settings: Settings, reserved: Callable[[int], int]) -> Engine:
 
 def _default(settings: Settings) -> Callable[[], str | None]:
     """Return what tells the default model now: where the settings pass on what was chosen, another choice holds at once."""
-    shelf, given = Shelf(settings.home), settings.engine.model
+    shelf, given = Shelf(settings.home), default_model(settings)
 
     def chosen() -> str | None:
         name = shelf.default()

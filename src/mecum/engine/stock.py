@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 
+from mecum.engine.aliases import default_model
 from mecum.engine.bay import Bay
 from mecum.engine.inventory import Entry, Inventory
 from mecum.engine.machine import Machine
@@ -25,7 +26,7 @@ class Stock:
 
     def __init__(self, settings: Settings, default: Callable[[], str | None] | None = None) -> None:
         self._settings = settings
-        self._inventory = Inventory(settings.home, default or (lambda: settings.engine.model))
+        self._inventory = Inventory(settings.home, default or (lambda: default_model(settings)))
         self._bays: dict[str, Bay] = {}
         self._entries: dict[str, Entry] = {}  # what is installed, by name, the default first
         self.machine = Machine(1, 0)

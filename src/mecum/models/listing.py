@@ -14,7 +14,7 @@ from typing import Final
 from mecum.errors import InvalidRequest
 from mecum.models import client
 from mecum.models.hub import Hub, Repository, read_listing
-from mecum.models.refusal import Again, PullFailed, host, refused
+from mecum.models.refusal import Again, PullFailed, host, origin, refused
 from mecum.models.source import FromHub
 from mecum.models.web import next_address
 from mecum.observe.threads import detached
@@ -51,7 +51,7 @@ def _asked(hub: Hub, wish: FromHub, silence: float) -> Repository:
         info = client.model_info(hub.endpoint, hub.token, wish.repo, revision, timeout=silence, hop=next_address)
         found = read_listing(wish.repo, wish.revision, info)
     except HTTPError as error:
-        raise _failed(hub, error) from None
+        raise _failed(hub, f"{hub.page(wish.repo)}{f'/tree/{revision}' if revision else ''}", error) from None
     except HFValidationError:
         raise InvalidRequest(f"{wish.repo} is not a name that a repository can have.") from None
     except _NONSENSE:
@@ -61,14 +61,15 @@ def _asked(hub: Hub, wish: FromHub, silence: float) -> Repository:
     return found
 
 
-def _failed(hub: Hub, error: Exception) -> Again | PullFailed:
-    """Return the error that one of the client's is."""
+def _failed(hub: Hub, page: str, error: Exception) -> Again | PullFailed:
+    """Return the error that one of the client's is; what the hub itself refused is called by its page."""
     import httpx2  # noqa: PLC0415
     from huggingface_hub.errors import HfHubHTTPError  # noqa: PLC0415
 
     if isinstance(error, HfHubHTTPError):
-        response = error.response
-        return refused(hub, str(response.url), response.status_code, response.headers)
+        response, asked = error.response, str(error.response.url)
+        url = page if origin(asked) == origin(hub.endpoint) else asked
+        return refused(hub, url, response.status_code, response.headers)
     where = host(hub.endpoint)
     if isinstance(error, httpx2.TimeoutException):
         return Again(f"{where} is silent")
