@@ -1,12 +1,12 @@
 """How well the library is searched, by itself: no chat, no files.
 
-    python -m bench.retrieval --data DIR [--cache DIR] [--sets NAME,…] [--sample N] [--only ranking,chats,half,floor]
+    python -m bench.retrieval --data DIR [--cache DIR] [--sets NAME,…] [--sample N] [--only ranking,chats,half,floor,notes]
 
 Prints nDCG@10 and Recall@10 of every set in DIR for keywords, vectors, their usual fusions and ours, by kind of question,
 and for questions in another language than the documents (`ranking`); how much of the evidence is in the first words where
-mecum cuts the chats (`chats`); how well a library is searched that is half embedded (`half`); and how well "the library does
-not say" is told (`floor`). Vectors are kept in the cache, so that only the first run takes long; `--sample` takes so many
-questions of each set.
+mecum cuts the chats (`chats`); how well a library is searched that is half embedded (`half`); how well "the library does
+not say" is told (`floor`), and that of small libraries of everyday notes (`notes`). Vectors are kept in the cache, so that
+only the first run takes long; `--sample` takes so many questions of each set.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 
 from bench.report import figure, machine, table
 from bench.retrieval_floor import report
+from bench.retrieval_notes import report as notes
 from bench.retrieval_sets import ALL, Query, Set, across, as_cut, folders, load
 from bench.retrieval_vectors import Vectors
 from bench.retrieval_ways import WAYS, Metric, Ranked, evidence, ndcg, places, recall, ways
@@ -68,6 +69,8 @@ async def main() -> None:
             await _half(sets, [await loading(one, f"{one.name}-half", HALF) for one in wanted], vectors)
         if "floor" in only:
             await report(sets, foreign, vectors)
+        if "notes" in only:
+            await notes(home / "notes", vectors, [one for one in sets if one.name in ("xquad-en", "xquad-de")])
 
 
 def _options() -> argparse.Namespace:
@@ -75,7 +78,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--data", type=Path, required=True, help="folder of the sets, in BEIR's form")
     parser.add_argument("--sets", default="", help="only these")
     parser.add_argument("--sample", type=int, default=None, help="questions of each set; all, if it is not given")
-    parser.add_argument("--only", default="ranking,chats,half,floor")
+    parser.add_argument("--only", default="ranking,chats,half,floor,notes")
     parser.add_argument("--cache", type=Path, default=Path(tempfile.gettempdir()) / "mecum-bench-retrieval")
     parser.add_argument("--embedder", default="local", help="as library.embedder: another model's file or folder")
     return parser.parse_args()

@@ -13,7 +13,7 @@ import apsw
 import numpy as np
 from numpy.typing import NDArray
 
-from mecum.engine.embedder.base import Embedder, Kind
+from mecum.engine.embedder.base import Embedded, Embedder, Kind
 from mecum.knowledge.fuse import Usual
 from mecum.knowledge.usual import of_vectors, pairs
 
@@ -45,6 +45,10 @@ class Vectors:
         if text not in self._known:
             self._known[text] = (await self.of("query", [text]))[0]
         return self._known[text]
+
+    async def embed(self, texts: Sequence[str], kind: Kind) -> Embedded:
+        """Return the vectors of texts."""
+        return Embedded(await self.of(kind, texts), (0,) * len(texts))
 
     async def of(self, kind: Kind, texts: Sequence[str]) -> Floats:
         """Return a row for each text."""

@@ -12,10 +12,11 @@ import pytest
 from tests.engine.embedder.vectors import embedding
 from tests.knowledge.libraries import ANN, add, opened, put
 
-from mecum.engine.embedder.base import Vectors
+from mecum.engine.embedder.base import Embedded, Kind, Vectors
 from mecum.engine.embedder.scripted import ScriptedEmbedder
 from mecum.engine.embedder.upstream import UpstreamEmbedder
 from mecum.knowledge.library import Library
+from mecum.knowledge.speakers import Speakers
 from mecum.settings.schema import LibrarySettings
 from mecum.store.sqlite import Sqlite
 from mecum.types import Query
@@ -174,3 +175,30 @@ async def test_what_is_near_is_measured_of_each_embedder(tmp_path: Path, shift: 
             assert hit.mode == miss.mode == "hybrid"
             assert [one.path for one in hit.hits][:1] == ["fox.md"]
             assert miss.status == "empty"
+
+
+async def test_the_vectors_of_sentences_are_remembered_and_are_those_of_the_index(tmp_path: Path) -> None:
+    class Counted(Held):
+        passages = 0
+
+        async def embed(self, texts: Sequence[str], kind: Kind) -> Embedded:
+            self.passages += len(texts)
+            assert kind == "passage"
+            return await super().embed(texts, kind)
+
+    store, new, old = Sqlite(tmp_path), Counted("scripted-2", 32), Counted("scripted-1")
+    for one in (new, old):
+        one.go.set()
+        await one.start()
+    speakers = Speakers(store, new)
+    speakers.former = old
+    texts = ["The fox sleeps.", "The whale sings.", "The fox sleeps."]
+    for _ in range(2):
+        rows = await speakers.sentences(texts, "scripted-1")
+        assert rows is not None
+        assert (rows.shape, new.passages, old.passages) == ((3, 64), 0, 2)
+        assert (rows[0] == rows[2]).all()
+    assert await speakers.sentences(texts, "scripted-3") is None
+    await old.aclose()
+    assert await speakers.sentences(["Another."], "scripted-1") is None
+    assert (await speakers.sentences(texts, "scripted-1")) is not None

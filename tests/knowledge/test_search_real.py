@@ -19,6 +19,10 @@ BOILER = (
     "valve will last ten years."
 )
 BASIL = "Basil needs warm soil and much sun. Water it in the morning, never on the leaves, and cut the flowers off."
+DIARY = """The harvest of 1987 was bad because of the frost in May. We lost two thirds of the apples. Aunt Vera sold the old
+press to Kurt Hahn for 400 marks.
+
+In 1988 it was a good year: 2,400 kilos of apples, and cider until March."""
 TRAIN = "Train to Lisbon: leaves at seven from platform nine on 14 June. Seats 41 and 42. Anna has the tickets."
 
 
@@ -79,3 +83,31 @@ async def test_questions_and_single_words_find_their_note_and_small_talk_finds_n
         *("Who is the president of France?", "Where did I park the car?", "When is my dentist appointment?"),
     ):
         assert (question, (await search.search(question, ALL)).status) == (question, "empty")
+
+
+async def test_a_line_of_a_note_about_several_things_is_found_in_other_words(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    embedder, store, tokenizer = LocalEmbedder(home), Sqlite(tmp_path / "store"), Tokenizer()
+    await embedder.start()
+    await store.start()
+    await store.keywords.rebuild(VERSION, lambda text: text)
+    await store.vectors.use(embedder.identity, embedder.dimension)
+    document = await store.documents.put(NewDocument("local", "diary", "1" * 64, "md"))
+    passage = NewPassage(DIARY, " ".join(tokenizer.tokens(DIARY)))
+    await store.documents.index(document.id, document.content_hash, [passage])
+    await store.vectors.stage(embedder.identity, [passage.hash], (await embedder.embed([DIARY], "passage")).vectors)
+    await store.vectors.publish(embedder.identity)
+    search = Search(store, embedder)
+    await search.start()
+    for question in (
+        "who bought the press",
+        "Who bought the old press?",
+        "How much did Kurt pay for the press?",
+        "What did Vera sell?",
+        "why were there so few apples in 1987",
+    ):
+        assert (question, (await search.search(question, ALL)).status) == (question, "ok")
+    for question in ("who bought the car", "What did Otto sell?", "who is the president of the apple company", "thanks"):
+        assert (question, (await search.search(question, ALL)).status) == (question, "empty")
+    await embedder.aclose()
+    await store.aclose()

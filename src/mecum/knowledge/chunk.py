@@ -103,6 +103,11 @@ def chunk(part: Part, *, prose: Sizes = PROSE, chat: Sizes = CHAT) -> tuple[Chun
     return tuple(_chunk(part, units, start, stop) for start, stop in spans)
 
 
+def sentences(text: str) -> list[str]:
+    """Return a text's sentences, and what stands on lines of its own."""
+    return [one for one in map(str.strip, _SENTENCES.split(text)) if one]
+
+
 def estimate(text: str) -> int:
     """Return about how many tokens of multilingual-e5-small a text makes: hardly ever fewer than it does."""
     return sum(_cost(run) for run in _RUN.findall(text))

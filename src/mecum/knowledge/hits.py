@@ -6,7 +6,7 @@ Invariant: the text of a hit stands in its document as it is, whatever was merge
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from mecum.store.values import Found, Key
@@ -19,16 +19,21 @@ _OVERLAP: Final = 800  # characters that two passages in a row may have in commo
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A passage with its relevance and its words."""
+    """A passage with its relevance, its words, and the share of the question's that are among them."""
 
     found: Found
     score: float
     words: frozenset[str]
+    coverage: float = 0.0
 
     @property
     def place(self) -> tuple[str, int]:
         """The document's id and the position in it."""
         return self.found.passage.document_id, self.found.passage.position
+
+    def scored(self, score: float) -> Scored:
+        """Return it with another relevance."""
+        return replace(self, score=score)
 
 
 def distinct(ranked: Sequence[Scored], number: int) -> list[Scored]:

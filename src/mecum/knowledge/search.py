@@ -19,6 +19,7 @@ from typing import Final, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mecum.knowledge import closer
 from mecum.knowledge.clues import asking
 from mecum.knowledge.fuse import Spread, first_look, relevance, trust_in_words
 from mecum.knowledge.hits import Scored, beside, distinct, merged
@@ -55,9 +56,9 @@ class Ranking:
 class _Near:
     """What the vectors say: dot products of the nearest passages and of the keyword matches, and how all others lie."""
 
+    asked: Asked
     dots: Mapping[Key, float]
     spread: Spread
-    talk: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +150,17 @@ class Search:
             words = await self._words(question, where)
         found = await self._store.keywords.found(_worth_reading(words, near, _wanted(k)), where)
         task = _Task(question, words, near, "keyword" if near is None else "vector" if mode == "vector" else "hybrid")
-        return Ranking(query, tuple(await asyncio.to_thread(self._ranked, task, found, k)), task.mode)
+        ranked = await asyncio.to_thread(self._ranked, task, found, k)
+        if near is not None and closer.is_open(ranked):
+            ranked = await self._looked_closer(question, near, ranked)
+        return Ranking(query, tuple(ranked), task.mode)
+
+    async def _looked_closer(self, question: Question, near: _Near, ranked: list[Scored]) -> list[Scored]:
+        looked = closer.looked_at(ranked, lambda text: question.coverage(frozenset(self._tokenizer.tokens(text))))
+        vectors = await self._speakers.sentences([one.embedded for one in looked], near.asked.identity) if looked else None
+        if vectors is None:
+            return ranked
+        return closer.judged(ranked, looked, vectors @ near.asked.vector, near.spread)
 
     async def scores(self, query: str, where: Filter, number: int) -> tuple[dict[Key, float], dict[Key, float]]:
         """Return the BM25 scores and the dot products of the so many best passages of either kind, unfused."""
@@ -208,7 +219,7 @@ class Search:
         scores = self._matrix.scores(vector, also)
         dots |= {key: dot for key, dot in zip(also.tolist(), scores.tolist(), strict=True) if not np.isnan(dot)}
         passages, mean, deviation = self._matrix.moments(vector, where.owner)
-        return _Near(dots, Spread.of(mean, deviation, passages, asked.usual), asked.talk)
+        return _Near(asked, dots, Spread.of(mean, deviation, passages, asked.usual))
 
     def _ranked(self, task: _Task, found: Sequence[Found], k: int) -> list[Scored]:
         """Return the best passages in order, each with its relevance: more than `k`, as some will be dropped."""
@@ -227,10 +238,11 @@ class Search:
             asks = {one.before: asking(by_key[one.before].passage.text) for one in seen.values() if one.before is not None}
             scores = second_look(seen, firsts, asks, meaning=task.question.meaning, trust=trust, alone=spread is None)
             best.sort(key=lambda key: -scores[key])
-        talk = task.near.talk if task.near else 0.0
+        talk = task.near.asked.talk if task.near else 0.0
+        matches = [(one, read.match(one)) for one in (by_key[key] for key in best[: 3 * k + 10])]
         return [
-            Scored(one, relevance(dots.get(one.key), read.match(one), spread=spread, talk=talk), read.words(one))
-            for one in (by_key[key] for key in best[: 3 * k + 10])
+            Scored(one, relevance(dots.get(one.key), match, spread=spread, talk=talk), read.words(one), match.coverage)
+            for one, match in matches
         ]
 
 

@@ -6,16 +6,23 @@ the embedder of the old one, if it is here; a question's vector is never compare
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
-from mecum.errors import EngineError
+import numpy as np
+
+from mecum.engine.embedder.base import Embedded, Kind
+from mecum.errors import EngineError, InvalidRequest
 from mecum.knowledge.fuse import Usual
 from mecum.knowledge.matrix import Floats
 from mecum.knowledge.talk import Talks
 from mecum.knowledge.usual import kept
 from mecum.store.base import Store
+
+REMEMBERED: Final = 2_000  # sentences whose vectors are kept at hand: some 4 MB
 
 
 class Speaker(Protocol):
@@ -30,6 +37,10 @@ class Speaker(Protocol):
         """Return a question's unit vector. Raises EngineError when it cannot."""
         ...
 
+    async def embed(self, texts: Sequence[str], kind: Kind) -> Embedded:
+        """Return unit vectors of texts, of a single one soon. Raises EngineError when it cannot."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -42,7 +53,10 @@ class Asked:
 
 
 class Speakers:
-    """The embedder that works now, and, while the index is another's, that one: `former`. `cache` as in `Talks`."""
+    """The embedder that works now, and, while the index is another's, that one: `former`. `cache` as in `Talks`.
+
+    The vectors of sentences that were looked at are remembered, so that a small library's are soon all at hand.
+    """
 
     def __init__(self, store: Store, current: Speaker | None, *, cache: Path | None = None) -> None:
         self._store = store
@@ -50,11 +64,11 @@ class Speakers:
         self.former: Speaker | None = None
         self._usual: dict[str, Usual] = {}
         self._talks = Talks(cache)
+        self._sentences: dict[tuple[str, str], Floats] = {}
 
     async def vector(self, query: str, index: str | None) -> Asked | None:
         """Return a question's vector for the index of that identity (None: nobody's yet); None where nobody makes it."""
-        here = [one for one in (self._current, self.former) if one is not None and one.identity]
-        speaker = next((one for one in here if index is None or one.identity == index), None)
+        speaker = self._speaker(index)
         if speaker is None:
             return None
         identity = speaker.identity
@@ -68,6 +82,27 @@ class Speakers:
         if usual is None:
             return None  # nobody knows how near is near
         return Asked(identity, vector, usual, await self._strength(speaker, vector, usual))
+
+    async def sentences(self, texts: Sequence[str], identity: str) -> Floats | None:
+        """Return the vectors of sentences as parts of passages, a row each, of that embedder; None where it makes none."""
+        speaker = self._speaker(identity)
+        if speaker is None:
+            return None
+        if len(self._sentences) + len(texts) > REMEMBERED:
+            self._sentences.clear()
+        found = {text: self._sentences.get((identity, text)) for text in texts}
+        new = [text for text, vector in found.items() if vector is None]
+        try:
+            made = await asyncio.gather(*(speaker.embed([text], "passage") for text in new))
+        except (EngineError, InvalidRequest):  # a server may not take a sentence
+            return None
+        for text, one in zip(new, made, strict=True):
+            found[text] = self._sentences[identity, text] = one.vectors[0]
+        return np.stack([vector for vector in map(found.get, texts) if vector is not None])
+
+    def _speaker(self, identity: str | None) -> Speaker | None:
+        here = [one for one in (self._current, self.former) if one is not None and one.identity]
+        return next((one for one in here if identity is None or one.identity == identity), None)
 
     async def _strength(self, speaker: Speaker, vector: Floats, usual: Usual) -> float:
         """Return how far a question is small talk; 0 where the examples cannot be embedded: the next one tries again."""
