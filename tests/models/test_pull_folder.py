@@ -126,7 +126,7 @@ async def test_what_the_hub_calls_a_model_that_chats_is_not_fetched(onnx: FakeHu
 
 async def test_what_generates_text_never_gets_its_name(onnx: FakeHub, pull: Pulling) -> None:
     onnx.files = {**repository(), MODEL: decoder()}
-    with pytest.raises(EngineStartError, match=f"^{NAME} cannot be used as an embedder.*generates text"):
+    with pytest.raises(EngineStartError, match=f"^{NAME} cannot be used as an embedder.*generates text.*what chats must be GGUF"):
         await pull(f"hf:{REPO}")
     assert left(pull) == set()
     assert unfinished(pull.shelf) == {}

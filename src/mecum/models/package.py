@@ -134,10 +134,11 @@ class Folder:
             brought[name].replace(file)
         try:
             check_folder(whole, self.name)
-        except EngineStartError:
+        except EngineStartError as error:
             shutil.rmtree(whole, ignore_errors=True)
             shutil.rmtree(partial / self.name, ignore_errors=True)
-            raise
+            said = f"{error.message} Only embedding models are taken in ONNX; what chats must be GGUF."
+            raise EngineStartError(said) from None
         return together
 
     def publish(self, checked: Mapping[str, Path], shelf: Path) -> None:
