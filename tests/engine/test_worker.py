@@ -97,6 +97,16 @@ async def test_requests_wait_their_turn_and_a_caller_that_leaves_disturbs_none(w
     assert await asyncio.gather(*others[1:]) == [b"1", b"2", b"3", b"4"]
 
 
+async def test_one_that_takes_too_long_to_come_up_is_ended():
+    slow = Worker(["-c", "import time; time.sleep(600)"], set_up=0.5)
+    began = time.monotonic()
+    with pytest.raises(WorkerDied, match=r"did not come up within 0\.5 s") as caught:
+        await slow.ask(b"say hello", timeout=600)
+    assert caught.value.late
+    assert time.monotonic() - began < 10
+    assert slow.pid is None
+
+
 async def test_one_that_cannot_come_up_says_why_and_is_not_tried_at_once(worker):
     refusing = Worker([ECHO, "refuse"])
     with pytest.raises(WorkerDied, match="It cannot come up"):

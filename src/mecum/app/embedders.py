@@ -49,5 +49,6 @@ def others(settings: Settings) -> Sequence[Embedder]:
 
 
 def _on_shelf(place: Path, home: Path) -> Embedder:
+    """Return the embedder of a file or folder, which is only wanted if it made the index."""
     library = LibrarySettings(embedder=str(place))
-    return FolderEmbedder(library, home, place) if place.is_dir() else FileEmbedder(library, home)
+    return FolderEmbedder(library, home, place, used=True) if place.is_dir() else FileEmbedder(library, home)

@@ -221,6 +221,15 @@ async def test_a_model_is_tried_once(tmp_path: Path) -> None:
         await again.aclose()
 
 
+async def test_one_that_was_used_before_is_not_tried(tmp_path: Path) -> None:
+    folder, dies = put(tmp_path / "x"), ("-c", "raise SystemExit(7)")
+    embedder = FolderEmbedder(LibrarySettings(embedder="x"), tmp_path / "home", folder, used=True, program=dies)
+    await embedder.start()
+    assert (embedder.status().state, embedder.dimension) == ("ready", SIZE)
+    async with started(folder) as other:
+        assert embedder.identity == other.identity
+
+
 async def test_a_tokeniser_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(worker, "SET_UP", 1.0)
     hangs = ("-c", "import time; time.sleep(600)")

@@ -53,7 +53,10 @@ def folders_in(home: Path) -> list[Path]:
 
 
 class FolderEmbedder(WorkerEmbedder):
-    """The model in `folder`. `machine` and `program` take the place of the usual ones."""
+    """The model in `folder`. `machine` and `program` take the place of the usual ones.
+
+    `used` says that it is only wanted if it has made vectors before: then it is not tried at the start.
+    """
 
     def __init__(
         self,
@@ -61,6 +64,7 @@ class FolderEmbedder(WorkerEmbedder):
         home: Path,
         folder: Path,
         *,
+        used: bool = False,
         machine: Machine | None = None,
         program: Sequence[str] = PROGRAM,
         threads: int | None = None,
@@ -69,6 +73,7 @@ class FolderEmbedder(WorkerEmbedder):
         self._settings = settings
         self._home = home
         self._folder = folder.absolute()
+        self._used = used
         self._machine = machine
         self._program = tuple(program)
 
@@ -87,7 +92,7 @@ class FolderEmbedder(WorkerEmbedder):
             return 0
 
     def _look(self) -> Found:
-        """Return what there is to know without running it: all but the dimension."""
+        """Return what there is to know without running it; the dimension is 0 where nothing says so."""
         found, config = check(self._folder, self._named()), json_in(self._folder / "config.json")
         forms, recipe = self._forms(config), self._recipe(found, config)
         alone = is_alone(self.name, _need(found), (self._machine or Machine.here()).memory)
@@ -102,7 +107,7 @@ class FolderEmbedder(WorkerEmbedder):
         return Found(
             name=self.name,
             identity=f"onnx-{made}",
-            dimension=0,
+            dimension=found.dimension,
             command=(*self._program, recipe.text()),
             forms=forms,
             threads=self.threads if alone else 1,  # cores work on several texts, and a question is one
@@ -157,6 +162,8 @@ class FolderEmbedder(WorkerEmbedder):
         kept = self._home / "cache" / f"{found.identity}.size"
         if known := await asyncio.to_thread(cache.load, kept):
             return int(known)
+        if self._used and found.dimension:
+            return found.dimension
         vector = np.frombuffer(await self._first_reply(found.command), "<f4")[:-1]  # the last is the number of tokens
         if not vector.any() or not np.isfinite(vector).all():
             raise Unusable(f"The embedder {self._folder} cannot be used: what it makes of a text are no numbers.")
