@@ -13,14 +13,17 @@ from typing import Final
 
 import pytest
 from tests.cli.commands import mecum
+from tests.engine.embedder import messages
+from tests.engine.embedder.encoders import network, put
 from tests.engine.ggufs import LLAMA, Gguf, Tensor
 
 from mecum.engine.child import look
 from mecum.engine.command import Binary
 from mecum.engine.embedded import Embedded
+from mecum.engine.embedder.folder import FolderEmbedder
 from mecum.engine.process import environment
 from mecum.errors import EngineStartError
-from mecum.settings.schema import EngineSettings, Settings
+from mecum.settings.schema import EngineSettings, LibrarySettings, Settings
 
 FAKE: Final = Path(__file__).parents[1] / "engine" / "fake_llama_server.py"
 HOSTILE: Final[dict[str, bytes]] = {
@@ -93,6 +96,25 @@ def test_the_command_says_so_and_ends(tmp_path: Path) -> None:
     assert done.returncode == 5
     assert "Traceback" not in done.stderr
     assert str(model) in done.stderr
+
+
+@pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "link"])
+@pytest.mark.parametrize("place", ["initialiser", "constant", "branch in a branch", "function"])
+async def test_a_graph_that_names_files_outside_its_folder_is_run_by_nobody(
+    tmp_path: Path, place: str, name: str
+) -> None:
+    folder, seen = put(tmp_path / "x", model_onnx=messages.everywhere(name)[place]), tmp_path / "seen"
+    (tmp_path / "secret").write_bytes(bytes(256))
+    (folder / "link").symlink_to(tmp_path / "secret")
+    tells = ("-c", f"open({str(seen)!r}, 'w')")
+    embedder = FolderEmbedder(LibrarySettings(embedder="x"), tmp_path / "home", folder, program=tells)
+    await embedder.start()
+    assert "which is not in its folder" in (embedder.status().reason or "")
+    assert not seen.exists()
+    (folder / "model.onnx").write_bytes(network())  # with a good one, the program is run
+    await embedder.start()
+    assert seen.exists()
+    await embedder.aclose()
 
 
 SECRETS: Final = """
