@@ -13,6 +13,7 @@ import pytest
 from tests.clients.server import clean_environment, serving
 from tests.models.conftest import Pulling
 from tests.models.hubs import COMMIT, REPO, FakeHub, model, running
+from tests.models.onnx import with_data
 
 NAME = "Tiny-Q4_K_M.gguf"
 FETCH = "import huggingface_hub as hub; print(hub.{call})"
@@ -55,6 +56,17 @@ async def test_what_it_downloaded_is_taken_from_its_cache(fake: FakeHub, tmp_pat
     pulled = await pull(f"hf:{REPO}")
     assert pulled.model.file.read_bytes() == fake.files[NAME]
     assert pulled.model.file.samefile(next(pull.cache.rglob(NAME)))
+    assert [one.path for one in fake.seen] == [f"/api/models/{REPO}?blobs=true"]
+
+
+async def test_small_files_are_taken_from_its_cache_too(fake: FakeHub, tmp_path: Path, pull: Pulling) -> None:
+    fake.files = with_data()
+    fetched(fake, tmp_path / "hf", f"snapshot_download('{REPO}')")
+    pull.cache = tmp_path / "hf" / "hub"
+    fake.seen.clear()
+    pulled = await pull(f"hf:{REPO}")
+    assert {name: file.read_bytes() for name, file in pulled.model.names.items()} == fake.files
+    assert not any(file.is_symlink() for file in pulled.model.files)
     assert [one.path for one in fake.seen] == [f"/api/models/{REPO}?blobs=true"]
 
 

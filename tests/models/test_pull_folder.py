@@ -112,7 +112,7 @@ async def test_without_a_tokeniser_gguf_is_named(onnx: FakeHub, pull: Pulling) -
     for what in ("", ":onnx"):
         with pytest.raises(InvalidRequest, match=r"there is no tokenizer\.json .* name ends with GGUF"):
             await pull(f"hf:{REPO}{what}")
-    with pytest.raises(InvalidRequest, match=r"has onnx/model\.onnx, but no tokenizer\.json.*ends with GGUF"):
+    with pytest.raises(InvalidRequest, match=r"has onnx/model\.onnx, but not as an embedding model.*ends with GGUF"):
         await pull(f"hf:{REPO}:{MODEL}")
     assert onnx.asked("/resolve/") == []
 
@@ -126,7 +126,9 @@ async def test_what_the_hub_calls_a_model_that_chats_is_not_fetched(onnx: FakeHu
 
 async def test_what_generates_text_never_gets_its_name(onnx: FakeHub, pull: Pulling) -> None:
     onnx.files = {**repository(), MODEL: decoder()}
-    with pytest.raises(EngineStartError, match=f"^{NAME} cannot be used as an embedder.*generates text.*what chats must be GGUF"):
+    with pytest.raises(
+        EngineStartError, match=f"^{NAME} cannot be used as an embedder.*generates text.*what chats must be GGUF"
+    ):
         await pull(f"hf:{REPO}")
     assert left(pull) == set()
     assert unfinished(pull.shelf) == {}

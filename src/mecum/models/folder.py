@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from types import MappingProxyType
+from typing import Final
 
 import orjson
 
@@ -18,6 +19,9 @@ from mecum.engine.embedder.workers import Unusable
 from mecum.errors import EngineStartError
 from mecum.models.encoders import word_of
 from mecum.models.facts import Facts
+
+DEEPEST: Final = 8  # folders in each other
+SHALLOW: Final = 2  # of a folder that may be any: a model's files lie in it, or in one of its folders
 
 
 def check_folder(folder: Path, name: str) -> Inspected:
@@ -44,9 +48,9 @@ def root_of(path: Path) -> Path | None:
     return next((place for place in path.parents[:2] if (place / inspection.TOKENIZER).is_file()), path.parent)
 
 
-def files_in(folder: Path) -> list[Path]:
-    """Return the folder's files, by name; hidden ones are none of the model's."""
-    return sorted(_files(folder))
+def files_in(folder: Path, depth: int = DEEPEST) -> list[Path]:
+    """Return the folder's files, by name, down to so many folders in each other; hidden ones are none of the model's."""
+    return sorted(_files(folder, depth))
 
 
 def facts_in(folder: Path, model: Path) -> Facts:
@@ -72,11 +76,11 @@ def _is_json(file: Path) -> bool:
     return True
 
 
-def _files(folder: Path) -> Iterator[Path]:
+def _files(folder: Path, depth: int) -> Iterator[Path]:
     for one in folder.iterdir():
         if one.name.startswith("."):
             continue
         if one.is_dir() and not one.is_symlink():
-            yield from _files(one)
+            yield from _files(one, depth - 1) if depth > 1 else ()
         elif one.is_file():
             yield one

@@ -14,7 +14,7 @@ from typing import Final
 from mecum.errors import InvalidRequest
 from mecum.models import client
 from mecum.models.hub import Hub, Repository, read_listing
-from mecum.models.refusal import Again, PullFailed, host, origin, refused
+from mecum.models.refusal import OFFLINE, Again, PullFailed, host, origin, refused
 from mecum.models.source import FromHub
 from mecum.models.web import next_address
 from mecum.observe.threads import detached
@@ -31,7 +31,7 @@ async def repository(hub: Hub, wish: FromHub, *, silence: float, pause: float) -
         PullFailed: the hub does not say.
     """
     if hub.offline:
-        raise PullFailed("HF_HUB_OFFLINE is set, so nothing is fetched. Unset it, or pull a file.")
+        raise PullFailed(OFFLINE)
     for tries in range(1, TRIES + 1):
         try:
             return await detached(partial(_asked, hub, wish, silence), "hub")

@@ -17,7 +17,7 @@ from mecum.models import listing
 from mecum.models.choice import HubFile, Variant
 from mecum.models.encoders import place_of
 from mecum.models.fetch import Item
-from mecum.models.folder import files_in, root_of
+from mecum.models.folder import SHALLOW, files_in, root_of
 from mecum.models.hub import Hub, Repository
 from mecum.models.package import Files, Folder, Package
 from mecum.models.record import Origin
@@ -97,7 +97,7 @@ class Desk:
         return self._hub.file(found.repo, found.revision, file.path)
 
     def _from_folder(self, given: Path, folder: Path) -> Order:
-        files = [HubFile(file.relative_to(folder).as_posix(), file.stat().st_size) for file in files_in(folder)]
+        files = [HubFile(file.relative_to(folder).as_posix(), file.stat().st_size) for file in files_in(folder, SHALLOW)]
         what = None if given == folder else given.relative_to(folder).as_posix()
         variant = self._selector.take(Offer(str(folder), f"{folder}/", tuple(files)), what)
         items = tuple(_item(variant, file, "") for file in variant.files)

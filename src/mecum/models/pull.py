@@ -17,7 +17,7 @@ from typing import Final
 from mecum.engine import identity
 from mecum.errors import InvalidRequest
 from mecum.models.fetch import Brought, Fetcher, Item, check_room, disk_fault
-from mecum.models.folder import files_in, root_of
+from mecum.models.folder import SHALLOW, files_in, root_of
 from mecum.models.hub import Hub
 from mecum.models.installed import Installed
 from mecum.models.meter import Meter
@@ -100,7 +100,7 @@ class Puller:
             return f"{self._hub.endpoint} {source.repo}:{source.what or ''}@{source.revision}"
         if isinstance(source, FromFile):
             folder = root_of(source.path)
-            files = files_in(folder) if folder else [source.path] if source.path.is_file() else []
+            files = files_in(folder, SHALLOW) if folder else [source.path] if source.path.is_file() else []
             return f"{source.path.absolute()} {[_stamp(file) for file in files]}"
         return source.url
 

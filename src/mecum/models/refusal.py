@@ -15,6 +15,7 @@ from mecum.errors import EngineStartError
 from mecum.models.hub import Hub
 from mecum.models.source import FromUrl
 
+OFFLINE: Final = "HF_HUB_OFFLINE is set, so nothing is fetched. Unset it, or pull a file."
 _BUSY: Final = frozenset({408, 425, 429})
 _PATIENCE: Final = 300.0  # seconds; a server that wants more is told of instead of waited for
 

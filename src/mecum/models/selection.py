@@ -99,7 +99,10 @@ class Selector:
         """Return a file that is no model by its name, as one."""
         exact = [file for file in offer.files if file.path == what]
         if exact and PurePosixPath(what).suffix.lower() == f".{ONNX}":
-            raise InvalidRequest(f"{offer.called} has {what}, but no tokenizer.json, so it is no embedding model. {_LOOK}")
+            raise InvalidRequest(
+                f"{offer.called} has {what}, but not as an embedding model: that is an .onnx file at the top or in onnx/, and "
+                f"a tokenizer.json. {_LOOK}"
+            )
         if not exact:
             has = f"It has: {_list(found)}." if found else f"It has no model that can be used. {_LOOK}"
             raise InvalidRequest(f"{offer.called} has no {what}. {has}")

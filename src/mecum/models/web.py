@@ -22,7 +22,7 @@ from mecum import __version__
 from mecum.errors import InvalidRequest
 from mecum.models.client import CONNECT, HOPS
 from mecum.models.hub import Hub, sha256_in
-from mecum.models.refusal import Again, PullFailed, host, number, origin, refused
+from mecum.models.refusal import OFFLINE, Again, PullFailed, host, number, origin, refused
 from mecum.models.source import check_address
 from mecum.settings.reach import this_machine_only
 
@@ -70,7 +70,7 @@ class Web:
             Again, PullFailed: there is none, or one that is of no use.
         """
         if self._hub.offline:
-            raise PullFailed("HF_HUB_OFFLINE is set, so nothing is fetched. Unset it, or pull a file.")
+            raise PullFailed(OFFLINE)
         sha256, size = "", None
         try:
             for _ in range(HOPS + 1):
