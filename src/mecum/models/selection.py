@@ -100,8 +100,8 @@ class Selector:
         exact = [file for file in offer.files if file.path == what]
         if exact and PurePosixPath(what).suffix.lower() == f".{ONNX}":
             raise InvalidRequest(
-                f"{offer.called} has {what}, but not as an embedding model: that is an .onnx file at the top or in onnx/, and "
-                f"a tokenizer.json. {_LOOK}"
+                f"{offer.called} has {what}, but not as an embedding model: that is an .onnx file at the top or in onnx/, "
+                f"and a tokenizer.json. {_LOOK}"
             )
         if not exact:
             has = f"It has: {_list(found)}." if found else f"It has no model that can be used. {_LOOK}"
