@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -101,6 +102,23 @@ def test_it_leaves_this_machine_to_no_proxy(fake: FakeHub, tmp_path: Path) -> No
     command = [sys.executable, "-m", "mecum", "pull", f"hf:{REPO}:{NAME}"]
     done = subprocess.run(command, env=clean_environment() | env, capture_output=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_it_goes_by_the_proxy_that_the_environment_names(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        env = {
+            "MECUM_HOME": str(tmp_path / "home"),
+            "HF_ENDPOINT": "https://hub.invalid",
+            "HTTPS_PROXY": f"http://127.0.0.1:{proxy.getsockname()[1]}",
+        }
+        command = [sys.executable, "-m", "mecum", "pull", f"hf:{REPO}"]
+        with subprocess.Popen(command, env=clean_environment() | env, stderr=subprocess.PIPE) as process:
+            proxy.settimeout(60)
+            connection, _ = proxy.accept()
+            with connection:
+                asked = connection.recv(100)
+            process.kill()
+    assert asked.startswith(b"CONNECT hub.invalid:443 ")
 
 
 def test_a_server_never_imports_it(tmp_path: Path) -> None:

@@ -19,9 +19,10 @@ SAY = """
 import json
 from mecum.errors import MecumError
 from mecum.models.hub import Hub
-from mecum.models.web import next_address
+from mecum.models.web import way_to
 try:
-    hub = Hub.here().signed_in(next_address)
+    hub = Hub.here()
+    hub = hub.signed_in(way_to(hub.endpoint))
     print(json.dumps([hub.endpoint, hub.token, str(hub.cache), hub.offline]))
 except MecumError as error:
     print(json.dumps([type(error).__name__, error.message]))
@@ -84,6 +85,17 @@ def test_a_token_that_cannot_be_had_is_told(tmp_path: Path) -> None:
 )
 def test_an_endpoint_that_is_none(tmp_path: Path, endpoint: str, kind: str) -> None:
     assert here(tmp_path, HF_ENDPOINT=endpoint)[0] == kind
+
+
+@pytest.mark.parametrize("name", ["HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT"])
+def test_a_variable_that_is_no_number_is_told(tmp_path: Path, name: str) -> None:
+    kind, message = here(tmp_path, **{name: "abc"})
+    assert kind == "SettingsError"
+    assert "abc" in message
+
+
+def test_a_variable_that_the_library_does_not_know_is_not_told(tmp_path: Path) -> None:
+    assert here(tmp_path, HF_HUB_VERBOSITY="zzz")[0] == "https://huggingface.co"
 
 
 def test_a_token_is_not_shown() -> None:

@@ -109,3 +109,12 @@ def test_proxies_of_the_environment_but_none_for_this_machine(monkeypatch: pytes
     assert _proxy("https://example.org/x") == "http://proxy:3128"
     assert _proxy("https://inside.example/x") is None
     assert _proxy("http://127.0.0.1:1/x") is None
+
+
+@pytest.mark.parametrize("proxy", ["socks5://me:secret@proxy:1080", "foo://x", "proxy:3128"])
+def test_a_proxy_of_another_kind_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch, proxy: str) -> None:
+    monkeypatch.setenv("https_proxy", proxy)
+    with pytest.raises(PullFailed, match=r"proxy that the environment names for example\.org does not begin") as caught:
+        _proxy("https://example.org/x")
+    assert "secret" not in caught.value.message
+    assert _proxy("http://localhost:1/x") is None

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 HOPS: Final = 5
 CONNECT: Final = 30.0  # seconds for name, connection and TLS
-Hop = Callable[[str, str], object]  # looks at an address and where it sends to, and raises where nobody may go
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,14 +35,29 @@ class Environment:
     implicit: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How one goes out: `hop` looks at an address and where it sends to, and raises where nobody may go; by which proxy."""
+
+    hop: Callable[[str, str], object]
+    proxy: str | None = None
+
+
 class TooLong(Exception):
     """An answer is longer than any is, or comes compressed, so that nobody knows how long it is."""
 
 
 def environment() -> Environment:
-    """Return it as the library has read it."""
-    with _quiet():
-        from huggingface_hub import constants as told  # noqa: PLC0415 # see above
+    """Return it as the library has read it.
+
+    Raises:
+        SettingsError: a variable of the hub's holds no number that should.
+    """
+    try:
+        with _quiet():
+            from huggingface_hub import constants as told  # noqa: PLC0415 # see above
+    except ValueError as error:
+        raise SettingsError(f"HF_HUB_ETAG_TIMEOUT or HF_HUB_DOWNLOAD_TIMEOUT cannot be read: {error}.") from None
     return Environment(told.ENDPOINT, Path(told.HF_HUB_CACHE), told.HF_HUB_OFFLINE, not told.HF_HUB_DISABLE_IMPLICIT_TOKEN)
 
 
@@ -65,13 +79,13 @@ def cached(cache: Path, repo: str, revision: str, path: str) -> Path | None:
     return Path(found) if isinstance(found, str) else None
 
 
-def token(hop: Hop) -> str | None:
+def token(way: Way) -> str | None:
     """Return the token that the hub's programs would send. One that ends soon is renewed at the hub. It may block.
 
     Raises:
         SettingsError: there is one that cannot be had.
     """
-    _prepare(hop)
+    _prepare(way)
     from huggingface_hub import get_token  # noqa: PLC0415
     from huggingface_hub.errors import OIDCError  # noqa: PLC0415
 
@@ -81,21 +95,21 @@ def token(hop: Hop) -> str | None:
         raise SettingsError(f"The token for the hub cannot be had: {error}") from None
 
 
-def model_info(endpoint: str, token: str | None, repo: str, revision: str | None, *, timeout: float, hop: Hop) -> ModelInfo:
+def model_info(endpoint: str, token: str | None, repo: str, revision: str | None, *, timeout: float, way: Way) -> ModelInfo:
     """Return what the hub says of a repository, with the sizes and hashes of its files. It blocks.
 
     Raises:
         HTTPError: the hub refuses, or there is no answer.
         TooLong, ValueError, TypeError, KeyError, AttributeError, RecursionError: what it answers is no listing.
     """
-    _prepare(hop)
+    _prepare(way)
     from huggingface_hub import HfApi  # noqa: PLC0415
 
     api = HfApi(endpoint=endpoint, token=token or False, headers={"user-agent": f"mecum/{__version__}"})
     return api.model_info(repo, revision=revision, files_metadata=True, timeout=timeout)
 
 
-def _prepare(hop: Hop) -> None:
+def _prepare(way: Way) -> None:
     """Make the library keep to itself, and go out as we do."""
     with _quiet():
         from huggingface_hub import constants, set_client_factory  # noqa: PLC0415
@@ -103,12 +117,17 @@ def _prepare(hop: Hop) -> None:
         from mecum.models.session import session  # noqa: PLC0415
     constants.HF_HUB_DISABLE_TELEMETRY = True
     logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)  # it prints its warnings by itself
-    set_client_factory(lambda: session(hop))
+    set_client_factory(lambda: session(way))
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Leave it unsaid that a variable is out of date."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
+    """Leave it unsaid that a variable is out of date, or not known."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

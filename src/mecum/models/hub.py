@@ -52,17 +52,17 @@ class Hub:
             raise SettingsError("HF_ENDPOINT must be an address that begins with https://.") from None
         return cls(told.endpoint, None, told.cache, told.offline, told.implicit)
 
-    def signed_in(self, hop: client.Hop) -> Hub:
+    def signed_in(self, way: client.Way) -> Hub:
         """Return it with the token that its own programs would send. It may ask the hub for a fresh one, and block.
 
-        `hop` looks at where that leads.
+        `way` is how that goes out.
 
         Raises:
             SettingsError: there is one that cannot be used.
         """
         if self.token or self.offline or not self.implicit:
             return self
-        token = client.token(hop)
+        token = client.token(way)
         if token and not _TOKEN.fullmatch(token):
             raise SettingsError("The token for the hub (HF_TOKEN, or the one that hf auth login kept) is none: set another.")
         return replace(self, token=token)

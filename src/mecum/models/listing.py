@@ -16,7 +16,7 @@ from mecum.models import client
 from mecum.models.hub import Hub, Repository, read_listing
 from mecum.models.refusal import OFFLINE, Again, PullFailed, host, origin, refused
 from mecum.models.source import FromHub
-from mecum.models.web import next_address
+from mecum.models.web import way_to
 from mecum.observe.threads import detached
 
 TRIES: Final = 3
@@ -48,7 +48,7 @@ def _asked(hub: Hub, wish: FromHub, silence: float) -> Repository:
 
     revision = None if wish.revision == "main" else wish.revision
     try:
-        info = client.model_info(hub.endpoint, hub.token, wish.repo, revision, timeout=silence, hop=next_address)
+        info = client.model_info(hub.endpoint, hub.token, wish.repo, revision, timeout=silence, way=way_to(hub.endpoint))
         found = read_listing(wish.repo, wish.revision, info)
     except HTTPError as error:
         raise _failed(hub, f"{hub.page(wish.repo)}{f'/tree/{revision}' if revision else ''}", error) from None

@@ -29,7 +29,7 @@ from mecum.models.shelf import PARTIAL, Shelf
 from mecum.models.source import FromFile, FromHub, Source, fingerprint
 from mecum.models.take import take
 from mecum.models.unfinished import held
-from mecum.models.web import SILENCE, Web, next_address
+from mecum.models.web import SILENCE, Web, way_to
 from mecum.observe.threads import detached
 
 AT_ONCE: Final = 3  # files of a model
@@ -92,7 +92,7 @@ class Puller:
                     raise disk_fault(error, self._shelf.folder) from None
 
     def _signed_in(self) -> Hub:
-        return self._hub.signed_in(next_address)
+        return self._hub.signed_in(way_to(self._hub.endpoint))
 
     def _words(self, source: Source) -> str:
         """Return what was asked for, so that the same is the same: a file is another one when it was changed."""

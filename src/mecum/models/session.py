@@ -1,8 +1,7 @@
 """The connection that the hub's own client speaks over, in place of its usual one. Only `client` imports this.
 
 Invariants (`tests/models/test_client.py`): an answer without end, or one that comes compressed, is not read; a redirect is
-followed only where `hop` lets it pass, without the token where that leads to another host (httpx2 sees to it); this machine
-is asked by no proxy.
+followed only where `Way.hop` lets it pass, without the token where that leads to another host (httpx2 sees to it).
 """
 
 from __future__ import annotations
@@ -13,10 +12,9 @@ from typing import Final
 
 import httpx2
 
-from mecum.models.client import CONNECT, HOPS, Hop, TooLong
+from mecum.models.client import CONNECT, HOPS, TooLong, Way
 
 LARGEST: Final = 8 * 1024 * 1024  # bytes of an answer
-_LOOPBACK: Final = ("localhost", "127.0.0.1", "[::1]")
 
 
 class Limited(httpx2.SyncByteStream):
@@ -43,12 +41,12 @@ class Limited(httpx2.SyncByteStream):
         self._stream.close()
 
 
-def session(hop: Hop) -> httpx2.Client:
-    """Return a fresh connection. `hop` raises where a redirect may not lead."""
+def session(way: Way) -> httpx2.Client:
+    """Return a fresh connection."""
 
     def answered(response: httpx2.Response) -> None:
         if response.has_redirect_location:
-            hop(str(response.url), response.headers["Location"])
+            way.hop(str(response.url), response.headers["Location"])
         if response.headers.get("Content-Encoding", "identity") != "identity":
             raise TooLong
         if isinstance(response.stream, httpx2.SyncByteStream):
@@ -60,7 +58,8 @@ def session(hop: Hop) -> httpx2.Client:
         follow_redirects=True,
         max_redirects=HOPS,
         verify=ssl.create_default_context(),  # as everything else here
-        mounts={f"all://{host}": None for host in _LOOPBACK},
+        proxy=way.proxy,
+        trust_env=False,  # the environment's proxies are looked at by `web`
     )
 
 

@@ -20,7 +20,7 @@ from yarl import URL
 
 from mecum import __version__
 from mecum.errors import InvalidRequest
-from mecum.models.client import CONNECT, HOPS
+from mecum.models.client import CONNECT, HOPS, Way
 from mecum.models.hub import Hub, sha256_in
 from mecum.models.refusal import OFFLINE, Again, PullFailed, host, number, origin, refused
 from mecum.models.source import check_address
@@ -121,6 +121,11 @@ def next_address(url: str, location: str) -> str:
     return target
 
 
+def way_to(url: str) -> Way:
+    """Return how the hub's own client goes to an address: as everything here does."""
+    return Way(next_address, _proxy(url))
+
+
 def _broken(url: str, error: Exception) -> Again | PullFailed:
     if isinstance(error, ssl.SSLCertVerificationError | aiohttp.ClientConnectorCertificateError):
         return PullFailed(f"The certificate of {host(url)} is not trusted.")
@@ -137,9 +142,14 @@ def _broken(url: str, error: Exception) -> Again | PullFailed:
 
 def _proxy(url: str) -> str | None:
     """Return the proxy that the environment names for an address; never one for this machine."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if this_machine_only(host) or proxy_bypass(host):
+    name, scheme = urlsplit(url).hostname or "", urlsplit(url).scheme
+    if this_machine_only(name) or proxy_bypass(name):
         return None
     found = getproxies()
-    return found.get(parts.scheme) or found.get("all")
+    proxy = found.get(scheme) or found.get("all")
+    if proxy and not proxy.lower().startswith(("http://", "https://")):
+        raise PullFailed(
+            f"The proxy that the environment names for {name} does not begin with http:// or https://, and no other kind is "
+            "known here: set HTTPS_PROXY, or NO_PROXY."
+        )
+    return proxy
