@@ -14,10 +14,15 @@ SPREAD = Spread.of(0.77, 0.022, 1000, Usual(0.77, 0.022))
 
 
 def scored(
-    score: float, text: str = "One. Two is longer. Three is longer still.", *, context: str = "", coverage: float = 0.0
+    score: float,
+    text: str = "One. Two is longer. Three is longer still.",
+    *,
+    context: str = "",
+    coverage: float = 0.0,
+    foreign: bool = False,
 ) -> Scored:
     passage = Passage("c", "d", 0, text, context, {}, None)
-    return Scored(Found(1, passage, "default", "a.md", "A", "md", None), score, frozenset(), coverage)
+    return Scored(Found(1, passage, "default", "a.md", "A", "md", None), score, frozenset(), coverage, foreign)
 
 
 def dots(*deviations: float) -> np.ndarray:
@@ -32,6 +37,7 @@ def test_it_is_taken_where_the_first_judgement_leaves_it_open() -> None:
     assert is_open([scored(0.01), scored(0.0)])
     assert not is_open([scored(0.01), scored(OPEN[1])])
     assert not is_open([scored(OPEN[0])])
+    assert is_open([scored(OPEN[0], foreign=True)])
     assert not is_open([])
 
 
@@ -47,6 +53,14 @@ def test_where_none_stands_out_all_count_a_little_less() -> None:
     found = judged(ranked, sentences(0, 0, 1, 1), dots(2, 2, 1.9, 2.1), SPREAD)
     assert 0.2 < found[0].score < 0.3
     assert 0.07 < found[1].score < 0.12
+
+
+def test_in_another_language_the_sentence_alone_tells() -> None:
+    same, foreign = (
+        judged([scored(0.001, foreign=one)], sentences(0, 0, 0, 0), dots(-1, 2.6, -1, 0), SPREAD)[0].score
+        for one in (False, True)
+    )
+    assert same < 0.1 < foreign
 
 
 def test_a_name_that_is_looked_for_by_itself_loses_nothing() -> None:

@@ -23,14 +23,16 @@ from mecum.knowledge.hits import Scored
 from mecum.knowledge.matrix import Floats
 
 OPEN: Final = (1e-4, 0.5)  # relevance of the best passage: below, nothing helps; above, nothing is needed
+OPEN_FOREIGN: Final = 1e-5  # … where question and passage are in two languages, which the first judgement is strict with
 PASSAGES: Final = 2  # whose sentences are looked at
 SENTENCES: Final = 8  # of them all, those that cover the question best
 LEAST: Final = 8  # characters of a sentence
 LOWERED: Final = 0.5  # that a logit may lose
 
-# A logistic regression over libraries of 1 to 176 notes, articles and chats (docs/retrieval.md): the logit of the first
+# Logistic regressions over libraries of 1 to 176 notes, articles and chats (docs/retrieval.md): the logit of the first
 # judgement, by how many deviations the nearest sentence stands out, and a constant that puts the limit at search.FLOOR.
-_JUDGED: Final = (0.56, 2.24, -5.98)
+_SAME: Final = (0.56, 2.24, -5.98)  # question and sentence in one language
+_FOREIGN: Final = (0.18, 1.94, -5.39)  # in two
 _USUAL: Final = 2  # sentences as near as is usual, imagined beside those that there are: of two, one is always nearer
 
 
@@ -44,8 +46,11 @@ class Sentence:
 
 def is_open(ranked: Sequence[Scored]) -> bool:
     """Return whether a closer look may change whether the library answers."""
+    best = max(ranked, key=lambda one: one.score, default=None)
+    if best is None:
+        return False
     low, high = OPEN
-    return low < max((one.score for one in ranked), default=0.0) < high
+    return (OPEN_FOREIGN if best.foreign else low) < best.score < high
 
 
 def looked_at(ranked: Sequence[Scored], coverage: Callable[[str], float]) -> list[Sentence]:
@@ -77,7 +82,7 @@ def judged(ranked: Sequence[Scored], looked: Sequence[Sentence], dots: Floats, s
     outstanding = (float(dots[nearest]) - others) / spread.usual.deviation
     best = max(ranked, key=lambda one: one.score)
     before = _logit(best.score)
-    kept, standing, constant = _JUDGED
+    kept, standing, constant = _FOREIGN if ranked[looked[nearest].place].foreign else _SAME
     lowest = before if best.coverage >= WHOLE else before - LOWERED
     after = max(lowest, kept * before + standing * outstanding + constant)
     if after < before:

@@ -19,12 +19,13 @@ _OVERLAP: Final = 800  # characters that two passages in a row may have in commo
 
 @dataclass(frozen=True, slots=True)
 class Scored:
-    """A passage with its relevance, its words, and the share of the question's that are among them."""
+    """A passage with its relevance, its words, and what of them is the question's (`fuse.Match`)."""
 
     found: Found
     score: float
     words: frozenset[str]
     coverage: float = 0.0
+    foreign: bool = False
 
     @property
     def place(self) -> tuple[str, int]:

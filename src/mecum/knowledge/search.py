@@ -241,7 +241,13 @@ class Search:
         talk = task.near.asked.talk if task.near else 0.0
         matches = [(one, read.match(one)) for one in (by_key[key] for key in best[: 3 * k + 10])]
         return [
-            Scored(one, relevance(dots.get(one.key), match, spread=spread, talk=talk), read.words(one), match.coverage)
+            Scored(
+                one,
+                relevance(dots.get(one.key), match, spread=spread, talk=talk),
+                read.words(one),
+                coverage=match.coverage,
+                foreign=match.foreign,
+            )
             for one, match in matches
         ]
 
