@@ -7,18 +7,22 @@ import os
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.engine.embedder import messages
+from tests.engine.embedder.encoders import WORDS, table
 from tests.models.conftest import Pulling
 from tests.models.hubs import COMMIT, REPO, FakeHub, git_id, model, sha256
 from tests.models.onnx import DATA, MODEL, decoder, repository, with_data
 
+from mecum.engine.embedder.folder import FolderEmbedder
 from mecum.errors import EngineStartError, InvalidRequest
 from mecum.models.encoders import SMALL
 from mecum.models.processor import Processor
 from mecum.models.refusal import PullFailed
 from mecum.models.shelf import PARTIAL
 from mecum.models.unfinished import drop, unfinished
+from mecum.settings.schema import LibrarySettings
 
 NAME = "Tiny-GGUF"  # what the repository is called
 
@@ -70,6 +74,19 @@ async def test_what_was_changed_is_not_taken_for_the_same_and_not_replaced(onnx:
     with pytest.raises(InvalidRequest, match=f"There is a {NAME} already, from hf:.*mecum models remove {NAME}"):
         await pull(f"hf:{REPO}")
     assert (folder / "config.json").read_bytes() == b"{}"
+
+
+async def test_what_was_pulled_makes_vectors(onnx: FakeHub, pull: Pulling) -> None:
+    onnx.files = repository()
+    folder = (await pull(f"hf:{REPO}")).model.file
+    embedder = FolderEmbedder(LibrarySettings(embedder=folder.name), pull.shelf.home, folder, threads=1)
+    await embedder.start()
+    try:
+        assert embedder.status().ready, embedder.status()
+        mean = table()[[WORDS.index(word) for word in ("[CLS]", "the", "fox", "[SEP]")]].mean(axis=0)
+        assert np.allclose(await embedder.embed_query("the fox"), mean / np.linalg.norm(mean), atol=1e-6)
+    finally:
+        await embedder.aclose()
 
 
 async def test_gguf_comes_first_and_onnx_when_it_is_asked_for(onnx: FakeHub, pull: Pulling) -> None:
