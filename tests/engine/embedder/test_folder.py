@@ -14,7 +14,7 @@ import tokenizers
 from tests.engine.embedder import messages
 from tests.engine.embedder.encoders import SIZE, Named, bert, bpe, dense, exported, network, put, table, unigram
 
-from mecum.engine import worker
+from mecum.engine.embedder import folder
 from mecum.engine.embedder.folder import FolderEmbedder, folder_of
 from mecum.errors import EngineDown
 from mecum.settings.schema import LibrarySettings
@@ -231,7 +231,7 @@ async def test_one_that_was_used_before_is_not_tried(tmp_path: Path) -> None:
 
 
 async def test_a_tokeniser_that_never_ends_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(worker, "SET_UP", 1.0)
+    monkeypatch.setattr(folder, "STUCK", 1.0)
     hangs = ("-c", "import time; time.sleep(600)")
     embedder = FolderEmbedder(LibrarySettings(embedder="x"), tmp_path, put(tmp_path / "x"), program=hangs)
     await embedder.start()

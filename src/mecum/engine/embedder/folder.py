@@ -171,7 +171,7 @@ class FolderEmbedder(WorkerEmbedder):
         return len(vector)
 
     async def _first_reply(self, command: tuple[str, ...]) -> bytes:
-        worker = Worker((*command, "1", "normal"))
+        worker = Worker((*command, "1", "normal"), set_up=STUCK)
         try:
             return await worker.ask(orjson.dumps({"kind": "query", "texts": ["mecum"]}), timeout=STUCK)
         except (WorkerDied, WorkFailed) as error:
