@@ -211,7 +211,7 @@ def test_a_model_in_use_stays_and_another_one_goes(home: Path, tmp_path: Path) -
         assert "loaded, 3 x 1,024 tokens" in shown.stdout
         assert "the memory that the running server leaves free" in shown.stderr
 
-        assert models(home, "load", "other").stdout.startswith("other: loading (up to ")
+        assert models(home, "load", "other", "--no-wait").stdout.startswith("other: loading (up to ")
         until(lambda: states(home)["other"] == "loaded")
         told = inside.mecum("status", "--home", home).stdout.splitlines()
         assert "model     other, loaded" in told

@@ -21,7 +21,8 @@ from mecum.api.roles import add_schemas
 from mecum.api.status import ALIAS, load_body, memory_body, model_body
 from mecum.engine.base import Engine, Model
 from mecum.errors import ModelNotFound
-from mecum.models.shelf import Installed, Shelf
+from mecum.models.installed import Installed
+from mecum.models.shelf import Shelf
 from mecum.types import Json
 
 PATH: Final = "/api/models"

@@ -1,22 +1,22 @@
 """What the running server has loaded of the models: asked for the list, changed by hand, and before a file is removed.
 
-Invariant (`tests/cli/test_loads.py`): a file that the server answers from is never removed.
+Invariant (`tests/cli/test_models.py`): a file that the server answers from is never removed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
 from mecum.app.home import Running, living
-from mecum.cli.remote import to_server
 from mecum.cli.terminal import one_line, say
-from mecum.cli.words import size
-from mecum.errors import InvalidRequest, MecumError, ModelInUse
+from mecum.cli.words import loading, size
+from mecum.errors import Busy, Draining, EngineError, EngineStartError, InvalidRequest, MecumError, ModelInUse
 from mecum.models.installed import Installed
 from mecum.settings.load import load
 from mecum.types import Json
@@ -38,6 +38,8 @@ def now(state: Json | None) -> str:
         return ""
     if state["state"] == "failed":
         return "failed"
+    if state["state"] == "loading":
+        return one_line(loading(state))
     return f"{state['state']}, {state['slots']} x {state['context_length'] or 0:,} tokens"
 
 
@@ -69,27 +71,53 @@ def let_go(server: Running, model: Installed) -> None:
         raise InvalidRequest(f"The running server uses {model.name}. {error.message}") from None
 
 
-def change(name: str, what: str, flags: Mapping[str, Any], config: Path | None) -> None:
-    """Let the running server `load` or `unload` a model.
+def load_model(name: str, flags: Mapping[str, Any], config: Path | None, *, wait: bool) -> None:
+    """Let the running server load a model, and return when it has, or with `wait` False at once.
 
     Raises:
         InvalidRequest: none runs, or it cannot.
+        EngineStartError: the model cannot be loaded.
         MecumError: the server refuses.
     """
+    from mecum.cli.loading import watched  # noqa: PLC0415 # as `_states`
+
+    server = _server(flags, config)
+    try:
+        state = asyncio.run(_post(server, name, "load"))
+    except Draining:
+        raise
+    except (EngineError, Busy) as error:
+        raise EngineStartError(error.message) from None
+    _tell(watched(server, state, sys.stderr) if wait else state)
+
+
+def unload_model(name: str, flags: Mapping[str, Any], config: Path | None) -> None:
+    """Let the running server unload a model; errors as `load_model`."""
+    _tell(asyncio.run(_post(_server(flags, config), name, "unload")))
+
+
+def _server(flags: Mapping[str, Any], config: Path | None) -> Running:
     server = living(load(flags, os.environ, config=config).settings.home)
     if server is None:
         raise InvalidRequest("No mecum server runs, and only a server keeps models loaded. Start one: mecum serve")
-    state = asyncio.run(_post(server, name, what))
+    return server
+
+
+def _tell(state: Json) -> None:
     memory = f" (up to {size(state['memory'])} of memory)" if state["memory"] and state["state"] != "unloaded" else ""
     say(f"{one_line(state['id'])}: {state['state']}{memory}")
 
 
 async def _states(server: Running) -> dict[str, Json]:
+    from mecum.cli.remote import to_server  # noqa: PLC0415 # half a second, for who has a server
+
     async with to_server(server) as api:
         return {one["file"]: one for one in (await api.get(MODELS))["items"]}
 
 
 async def _post(server: Running, name: str, what: str) -> Json:
+    from mecum.cli.remote import to_server  # noqa: PLC0415
+
     async with to_server(server) as api:
         answer: Json = await api.post(f"{MODELS}/{quote(name, safe='')}/{what}", {})
         return answer

@@ -10,6 +10,7 @@ from mecum.cli.main import AsJson, Config, Home
 
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask.")]
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Its name, or its file's.", show_default=False)]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Do not wait until it is loaded.")]
 MaybeName = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Its name, or its file's.", show_default=False)]
 
 
@@ -66,18 +67,18 @@ def _embedder(*, name: MaybeName = None, home: Home = None, config: Config = Non
         set_embedder(name, {"home": home}, config)
 
 
-def _load(*, name: Name, home: Home = None, config: Config = None) -> None:
-    """Let the running server load a model now, so that the first question need not wait for it."""
-    from mecum.cli.loads import change  # noqa: PLC0415 # as `main` does
+def _load(*, name: Name, no_wait: NoWait = False, home: Home = None, config: Config = None) -> None:
+    """Let the running server load a model now, and wait for it: so the first question need not. Exit code 5: it cannot."""
+    from mecum.cli.loads import load_model  # noqa: PLC0415 # as `main` does
 
-    change(name, "load", {"home": home}, config)
+    load_model(name, {"home": home}, config, wait=not no_wait)
 
 
 def _unload(*, name: Name, home: Home = None, config: Config = None) -> None:
     """Let the running server unload a model that nobody uses. It is loaded again when somebody does."""
-    from mecum.cli.loads import change  # noqa: PLC0415 # as `main` does
+    from mecum.cli.loads import unload_model  # noqa: PLC0415 # as `main` does
 
-    change(name, "unload", {"home": home}, config)
+    unload_model(name, {"home": home}, config)
 
 
 def _remove(*, name: Name, yes: Yes = False, home: Home = None, config: Config = None) -> None:
@@ -107,7 +108,7 @@ def pull(
         str,
         typer.Argument(
             metavar="WHAT",
-            help="starter, a name of the catalogue, hf:OWNER/REPO[:FILE], an https address, or a GGUF file.",
+            help="starter, a name of the catalogue, hf:OWNER/REPO[:FILE], an https address, a GGUF file, or an ONNX folder.",
             show_default=False,
         ),
     ],

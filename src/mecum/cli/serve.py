@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from rich.console import Console
 from rich.text import Text
 
 from mecum import __version__
+from mecum.api.status import load_body
 from mecum.app.build import App
 from mecum.app.listen import Listening
 from mecum.app.server import run
+from mecum.cli.loading import FRAME, bar
 from mecum.cli.terminal import say_if_heard
-from mecum.engine.base import Model
+from mecum.engine.base import Engine, Model
 from mecum.engine.machine import Machine
 from mecum.models.catalogue import entries, recommend
 from mecum.models.fit import read_speed
@@ -37,7 +42,46 @@ def serve(flags: Mapping[str, Any], config: Path | None) -> None:
     """
     settings = load(flags, os.environ, config=config).settings
     configure(settings.log.level, settings.log.format)
-    run(settings, on_listening=_show)
+    run(settings, on_listening=_Screen().show)
+
+
+class _Screen:
+    """What a person sees of the start. The task that draws is held here: an event loop alone would lose it."""
+
+    def __init__(self) -> None:
+        self._drawing: asyncio.Task[None] | None = None
+
+    def show(self, app: App, listening: Listening) -> None:
+        _show(app, listening)
+        if sys.stdout.isatty() and app.engine.status().state == "starting":
+            self._drawing = asyncio.get_running_loop().create_task(_draw(app.engine), name="loading")
+
+
+async def _draw(engine: Engine) -> None:
+    """Draw how far the default model is, while the engine starts."""
+    with _logging_above(sys.stdout), bar(sys.stdout) as draw:
+        while (status := engine.status()).state == "starting" and status.models:
+            draw(load_body(status.models[0], engine.progress(status.models[0].name)))
+            await asyncio.sleep(FRAME)
+
+
+@contextmanager
+def _logging_above(stream: TextIO) -> Iterator[None]:
+    """Let each line of the log begin where the bar stood, which is drawn again below it."""
+
+    def clear(_: logging.LogRecord) -> bool:
+        stream.write("\r\x1b[2K")
+        stream.flush()
+        return True
+
+    handlers = [handler for handler in logging.getLogger().handlers if sys.stderr.isatty()]
+    for handler in handlers:
+        handler.addFilter(clear)
+    try:
+        yield
+    finally:
+        for handler in handlers:
+            handler.removeFilter(clear)
 
 
 def _show(app: App, listening: Listening) -> None:

@@ -80,7 +80,7 @@ def rows(home: Path, server: Running, health: Json | None, library: Json | None 
     yield "process", f"{server.pid}, for {span(health['uptime'])}" if health else str(server.pid)
     if health:
         engine, queue = health["engine"], health["queue"]
-        yield "model", _model(health["model"])
+        yield "model", _model(health["model"], next(iter(health.get("models", ())), None))
         yield from _others(health)
         yield "engine", f"{engine['kind']} ({engine['version'] or 'elsewhere'}), restarted {_times(engine['restarts'])}"
         yield "queue", f"{queue['working']} at work, {queue['waiting']} waiting"
@@ -96,7 +96,8 @@ def _state(health: Json) -> str:
     return f"{state}: {reason}" if reason else state
 
 
-def _model(model: Json | None) -> str:
+def _model(model: Json | None, load: Json | None) -> str:
+    """Return what there is to say of the default model; `load` says whether it is loaded."""
     if model is None:
         return "not known yet"
     facts = [model["id"]]
@@ -105,14 +106,17 @@ def _model(model: Json | None) -> str:
     if model["context_length"]:
         facts.append(f"context of {model['context_length']:,} tokens")
     facts.append(f"{model['slots']} at once")
-    return ", ".join(facts if model.get("loaded", True) else [*facts, "not loaded now"])
+    if not model.get("loaded", True):
+        facts.append(words.loading(load) if load and load["state"] == "loading" else "not loaded now")
+    return ", ".join(facts)
 
 
 def _others(health: Json) -> Iterator[tuple[str, str]]:
     """Yield what else is loaded, or should be, and what all of it takes."""
     for model in health.get("models", ())[1:]:
         if model["state"] != "unloaded":
-            yield "model", f"{model['id']}, {model['state']}" + (f": {model['reason']}" if model["reason"] else "")
+            told = f": {model['reason']}" if model["reason"] else ""
+            yield "model", f"{model['id']}, {words.loading(model) if model['state'] == 'loading' else model['state'] + told}"
     memory = health.get("memory") or {}
     if memory.get("budget"):
         yield "memory", f"at most {words.size(memory['taken'])} for loaded models, of {words.size(memory['budget'])}"

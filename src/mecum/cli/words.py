@@ -136,6 +136,18 @@ def library(counts: Json) -> str:
     return ", ".join(facts)
 
 
+def loading(state: Json) -> str:
+    """Return how far a model's loading is, as the server tells it: "loading, 40 %, 3 s"; or what it waits for."""
+    share, seconds = state["progress"], state["loading_seconds"]
+    facts = [
+        "loading",
+        "" if share is None else f"{100 * share:.0f} %",
+        "" if seconds is None else span(seconds),
+    ]
+    told = ", ".join(filter(None, facts))
+    return f"{told}: {state['reason']}" if state["reason"] else told
+
+
 def machine_line(machine: Machine) -> str:
     """Return what this machine has for models, in a sentence."""
     gpu = ", a GPU" if machine.gpu else ""
