@@ -104,7 +104,10 @@ def test_a_token_is_not_shown() -> None:
 
 def test_where_a_file_is() -> None:
     hub = Hub("https://mirror.example/hf", None, Path())
-    assert hub.file("o/r", "a/b", "a b/\u00fc.gguf") == "https://mirror.example/hf/o/r/resolve/a%2Fb/a%20b/%C3%BC.gguf"
+    assert (
+        hub.file("o/r", "a/b", HubFile("a b/\u00fc.gguf", 1))
+        == "https://mirror.example/hf/o/r/resolve/a%2Fb/a%20b/%C3%BC.gguf"
+    )
 
 
 def read(**told: Any) -> Repository:

@@ -76,6 +76,27 @@ async def test_what_was_changed_is_not_taken_for_the_same_and_not_replaced(onnx:
     assert (folder / "config.json").read_bytes() == b"{}"
 
 
+async def test_the_model_says_in_which_files_its_weights_are(onnx: FakeHub, pull: Pulling) -> None:
+    odd = "Constant_7_attr__value"  # as torch calls large constants
+    tensors = [(5, messages.outside(name, name=name)) for name in ("model.onnx_data", odd, "./other")]
+    weights = {f"onnx/{name}": bytes(256) for name in ("model.onnx_data", odd, "other")}
+    onnx.files = {**repository(), MODEL: messages.model(messages.graph(*tensors)), **weights, "onnx/unused": bytes(9)}
+    assert content((await pull(f"hf:{REPO}")).model.file) == {
+        name: each for name, each in onnx.files.items() if name != "onnx/unused"
+    }
+    assert pull.meter.done == pull.meter.total
+
+
+async def test_weights_that_are_not_there_are_told_and_those_that_nobody_wants_are_left(
+    onnx: FakeHub, pull: Pulling
+) -> None:
+    onnx.files[MODEL] = messages.model(messages.graph((5, messages.outside("gone.bin")), (5, messages.outside("x/y"))))
+    with pytest.raises(PullFailed, match=r"onnx/model\.onnx wants to read 'onnx/gone\.bin', which is not beside it"):
+        await pull(f"hf:{REPO}")
+    assert onnx.asked(DATA) == []
+    assert left(pull) == set()
+
+
 async def test_what_was_pulled_makes_vectors(onnx: FakeHub, pull: Pulling) -> None:
     onnx.files = repository()
     folder = (await pull(f"hf:{REPO}")).model.file
@@ -115,7 +136,7 @@ async def test_the_processor_decides_and_the_others_are_told(onnx: FakeHub, pull
 async def test_what_it_does_not_have_is_told_with_what_it_has(onnx: FakeHub, pull: Pulling) -> None:
     with pytest.raises(InvalidRequest, match=rf"has no q4\. It has: {MODEL} \("):
         await pull(f"hf:{REPO}:q4")
-    with pytest.raises(InvalidRequest, match="for a single file, and this model has 7"):
+    with pytest.raises(InvalidRequest, match="for a single file, and this model has 6"):
         await pull(f"hf:{REPO}", "a" * 64)
     with pytest.raises(InvalidRequest, match="An ONNX model is pulled as a whole"):
         await pull(f"{onnx.cdn}/blob/{MODEL}")
@@ -142,13 +163,14 @@ async def test_what_the_hub_calls_a_model_that_chats_is_not_fetched(onnx: FakeHu
 
 
 async def test_what_generates_text_never_gets_its_name(onnx: FakeHub, pull: Pulling) -> None:
-    onnx.files = {**repository(), MODEL: decoder()}
+    onnx.files = {**with_data(), MODEL: decoder()}
     with pytest.raises(
         EngineStartError, match=f"^{NAME} cannot be used as an embedder.*generates text.*what chats must be GGUF"
     ):
         await pull(f"hf:{REPO}")
     assert left(pull) == set()
     assert unfinished(pull.shelf) == {}
+    assert onnx.asked(DATA) == []  # the gigabytes come last
 
 
 async def test_a_model_that_reads_elsewhere_never_gets_its_name(onnx: FakeHub, pull: Pulling, tmp_path: Path) -> None:

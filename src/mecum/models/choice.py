@@ -41,11 +41,15 @@ class HubFile:
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One quantisation of the model, with all its files in their order; of ONNX, the model itself is the first."""
+    """One quantisation of the model, with all its files in their order; of ONNX, the model itself is the first.
+
+    `spare` are files in which an ONNX model may keep its weights: which of them it does, the model says.
+    """
 
     quantisation: str
     files: tuple[HubFile, ...]
     form: Form = "gguf"
+    spare: tuple[HubFile, ...] = ()
 
     @property
     def size(self) -> int:

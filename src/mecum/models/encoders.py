@@ -31,7 +31,8 @@ _BESIDE: Final = (
     "config_sentence_transformers.json",
 )
 _MODEL: Final = re.compile(r"(onnx/)?[A-Za-z0-9][\w.-]{0,100}\.onnx", re.ASCII)
-_DATA: Final = re.compile(r"[._]data(_\d{1,3})?")  # behind the model's name
+_DATA: Final = re.compile(r"[._]data(_\d{1,3})?")  # behind the model's name: weights, as exporters call them
+_SPARE: Final = re.compile(r"(onnx/)?[A-Za-z0-9_][\w.-]{0,200}", re.ASCII)
 _STEP: Final = re.compile(r"\d{1,2}_[A-Za-z]{1,40}/(config\.json|model\.safetensors)", re.ASCII)  # of sentence-transformers
 _OTHERS: Final = re.compile(r"decoder|vision|audio|image|embed_tokens", re.IGNORECASE)
 # What a file's name says behind "model" of its weights, by what they are.
@@ -60,7 +61,7 @@ def encoders(files: Iterable[HubFile]) -> list[Variant]:
     if TOKENIZER not in {place_of(file.path) for file in beside}:
         return []
     models = [file for file in here.values() if _MODEL.fullmatch(file.path) and not _OTHERS.search(file.path)]
-    found = [Variant(word_of(one.path), (one, *_weights(one, here), *beside), "onnx") for one in models]
+    found = [_variant(one, here, beside) for one in models]
     return sorted(found, key=lambda one: (one.size, one.files[0].path))
 
 
@@ -93,9 +94,12 @@ def _beside(here: Mapping[str, HubFile]) -> tuple[HubFile, ...]:
     return (*(file for file in named if file), *steps)
 
 
-def _weights(model: HubFile, here: Mapping[str, HubFile]) -> list[HubFile]:
-    behind = {path.removeprefix(model.path): file for path, file in here.items() if path.startswith(model.path)}
-    return [file for rest, file in sorted(behind.items()) if _DATA.fullmatch(rest)]
+def _variant(model: HubFile, here: Mapping[str, HubFile], beside: tuple[HubFile, ...]) -> Variant:
+    folder = model.path.rpartition("/")[0]
+    near = [file for path, file in sorted(here.items()) if path.rpartition("/")[0] == folder and _SPARE.fullmatch(path)]
+    spare = tuple(file for file in near if not _MODEL.fullmatch(file.path) and file not in beside)
+    weights = [file for file in spare if _DATA.fullmatch(file.path.removeprefix(model.path))]
+    return Variant(word_of(model.path), (model, *weights, *beside), "onnx", spare)
 
 
 def word_of(path: str) -> str:

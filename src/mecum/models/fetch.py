@@ -34,7 +34,7 @@ _BATCH: Final = 1024 * 1024  # bytes written in one go
 class Item:
     """A file to bring: where from, its name here, and what is known of it; size in bytes, "" and None where nothing is.
 
-    `git` is what git calls its content, `begins` the bytes that it begins with.
+    `git` is what git calls its content, `begins` what it begins with, `here` where it lies on this machine already.
     """
 
     url: str
@@ -43,6 +43,7 @@ class Item:
     sha256: str = ""
     git: str = ""
     begins: bytes = b""
+    here: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,11 @@ from typing import Final
 
 import orjson
 
-from mecum.engine.embedder import inspection
+from mecum.engine.embedder import inspection, structure
 from mecum.engine.embedder.inspection import Inspected
 from mecum.engine.embedder.layers import json_in, whole_number
+from mecum.engine.embedder.protobuf import Malformed
+from mecum.engine.embedder.signature import NoEncoder, signature_of
 from mecum.engine.embedder.workers import Unusable
 from mecum.errors import EngineStartError
 from mecum.models.encoders import word_of
@@ -39,6 +41,23 @@ def check_folder(folder: Path, name: str) -> Inspected:
     except Unusable as error:
         said = str(error).replace(f"{folder}/", "").replace(str(folder), name)
         raise EngineStartError(f"{name} cannot be used as an embedder. {said}") from None
+
+
+def weights_of(model: Path, called: str) -> frozenset[str]:
+    """Return the files in which a model says that its weights lie, relative to its own place.
+
+    Raises:
+        EngineStartError: it is none that makes vectors; the text says why, behind what the model is `called`.
+        OSError: it cannot be read.
+    """
+    try:
+        graph = structure.read(model)
+        signature_of(graph)
+    except Malformed as error:
+        raise EngineStartError(f"{called} is damaged, or no ONNX model: {error}.") from None
+    except NoEncoder as error:
+        raise EngineStartError(f"{called} {error}") from None
+    return graph.files
 
 
 def root_of(path: Path) -> Path | None:

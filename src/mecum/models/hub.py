@@ -67,9 +67,9 @@ class Hub:
             raise SettingsError("The token for the hub (HF_TOKEN, or the one that hf auth login kept) is none: set another.")
         return replace(self, token=token)
 
-    def file(self, repo: str, revision: str, path: str) -> str:
+    def file(self, repo: str, revision: str, file: HubFile) -> str:
         """Return the address of a file."""
-        return client.address(self.endpoint, repo, revision, path)
+        return client.address(self.endpoint, repo, revision, file.path)
 
     def page(self, repo: str) -> str:
         """Return the address of a repository's page, for people."""

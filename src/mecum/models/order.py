@@ -6,6 +6,7 @@ repository is read at one commit. Which model of a repository is taken, `selecti
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -18,7 +19,7 @@ from mecum.models.choice import HubFile, Variant
 from mecum.models.encoders import place_of
 from mecum.models.fetch import Item
 from mecum.models.folder import SHALLOW, files_in, root_of
-from mecum.models.hub import Hub, Repository
+from mecum.models.hub import Hub
 from mecum.models.package import Files, Folder, Package
 from mecum.models.record import Origin
 from mecum.models.refusal import PullFailed
@@ -30,17 +31,29 @@ MAGIC = b"GGUF"
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """The files to bring, the model first; where each lies on this machine already, if it does; and where it is from."""
+    """The files to bring, the model first, and where it is from. `spare` are those of which the model may want some."""
 
     package: Package
     items: tuple[Item, ...]
     origin: Origin
-    here: tuple[Path | None, ...]
+    spare: tuple[Item, ...] = ()
 
     @property
     def name(self) -> str:
         """What will have its name on the shelf."""
         return self.package.name
+
+    def wanted(self, names: Sequence[str]) -> tuple[Item, ...]:
+        """Return the spare files of these names.
+
+        Raises:
+            PullFailed: there is none of a name.
+        """
+        spare, model = {item.name: item for item in self.spare}, self.items[0].name
+        for name in names:
+            if name not in spare:
+                raise PullFailed(f"{model} wants to read {name[:200]!r}, which is not beside it. Do not use it.")
+        return tuple(spare[name] for name in names)
 
     def promising(self, sha256: str) -> Order:
         """Return it with the hash that the person gave.
@@ -88,34 +101,39 @@ class Desk:
         if found.repo.lower() != wish.repo.lower():
             self._selector.tell(f"{wish.repo} is called {found.repo} now.")
         variant = self._selector.take(offer, wish.what)
-        here = tuple(self._hub.cached(found.repo, found.revision, file) for file in variant.files)
-        items = tuple(_item(variant, file, self._address(found, file)) for file in variant.files)
-        origin = Origin(f"hf:{found.repo}:{variant.files[0].path}", revision=found.revision, licence=found.licence)
-        return Order(_package(variant, items, found.repo), items, origin, here)
 
-    def _address(self, found: Repository, file: HubFile) -> str:
-        return self._hub.file(found.repo, found.revision, file.path)
+        def item(file: HubFile) -> Item:
+            where = found.repo, found.revision, file
+            return replace(_item(variant, file), url=self._hub.file(*where), here=self._hub.cached(*where))
+
+        origin = Origin(f"hf:{found.repo}:{variant.files[0].path}", revision=found.revision, licence=found.licence)
+        return _order(variant, found.repo, item, origin)
 
     def _from_folder(self, given: Path, folder: Path) -> Order:
         files = [HubFile(file.relative_to(folder).as_posix(), file.stat().st_size) for file in files_in(folder, SHALLOW)]
         what = None if given == folder else given.relative_to(folder).as_posix()
         variant = self._selector.take(Offer(str(folder), f"{folder}/", tuple(files)), what)
-        items = tuple(_item(variant, file, "") for file in variant.files)
-        here = tuple((folder / file.path).resolve() for file in variant.files)
+
+        def item(file: HubFile) -> Item:
+            return replace(_item(variant, file), here=(folder / file.path).resolve())
+
         origin = Origin(str((folder / variant.files[0].path).absolute()))
-        return Order(_package(variant, items, folder.resolve().as_posix()), items, origin, here)
+        return _order(variant, folder.resolve().as_posix(), item, origin)
 
 
-def _item(variant: Variant, file: HubFile, url: str) -> Item:
+def _item(variant: Variant, file: HubFile) -> Item:
     if variant.form == "gguf":
-        return Item(url, file_name(file.path), file.size, file.sha256, file.git, MAGIC)
-    return Item(url, place_of(file.path), file.size, file.sha256, file.git)
+        return Item("", file_name(file.path), file.size, file.sha256, file.git, MAGIC)
+    return Item("", place_of(file.path), file.size, file.sha256, file.git)
 
 
-def _package(variant: Variant, items: tuple[Item, ...], path: str) -> Package:
-    """Return what the items become. `path` is that of a repository or a folder."""
-    names = tuple(item.name for item in items)
-    return Files(names) if variant.form == "gguf" else Folder(folder_name(path), names)
+def _order(variant: Variant, path: str, item: Callable[[HubFile], Item], origin: Origin) -> Order:
+    """Return what a variant becomes. `path` is that of the repository or folder that it is from."""
+    items = tuple(map(item, variant.files))
+    if variant.form == "gguf":
+        return Order(Files(tuple(one.name for one in items)), items, origin)
+    asked = tuple(one for one, file in zip(items, variant.files, strict=True) if file not in variant.spare)
+    return Order(Folder(folder_name(path), items[0].name), asked, origin, tuple(map(item, variant.spare)))
 
 
 def _from_url(source: FromUrl) -> Order:
@@ -123,7 +141,7 @@ def _from_url(source: FromUrl) -> Order:
     name = file_name(unquote(path))
     names = split_names(name)
     items = tuple(Item(_sibling(source.url, name, one), one, begins=MAGIC) for one in names)
-    return Order(Files(names), items, Origin(source.shown), (None,) * len(items))
+    return Order(Files(names), items, Origin(source.shown))
 
 
 def _sibling(url: str, name: str, other: str) -> str:
@@ -140,6 +158,5 @@ def _from_file(source: FromFile) -> Order:
         raise InvalidRequest(f"There is no file {path}.{hint}")
     files = parts(path)
     gguf.read(files[0])  # before gigabytes are read for their hash
-    items = tuple(Item("", file_name(file.name), file.stat().st_size) for file in files)
-    here = tuple(file.resolve() for file in files)
-    return Order(Files(tuple(item.name for item in items)), items, Origin(str(path.resolve())), here)
+    items = tuple(Item("", file_name(file.name), file.stat().st_size, here=file.resolve()) for file in files)
+    return Order(Files(tuple(item.name for item in items)), items, Origin(str(path.resolve())))

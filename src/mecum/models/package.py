@@ -10,12 +10,12 @@ import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Final, Protocol
 
 from mecum.engine import gguf
 from mecum.errors import EngineStartError
-from mecum.models.folder import check_folder
+from mecum.models.folder import check_folder, files_in, weights_of
 from mecum.models.part import ENDING
 from mecum.models.refusal import PullFailed
 from mecum.models.shelf import PARTIAL
@@ -24,16 +24,11 @@ WHOLE: Final = ".whole"  # behind the name of a folder whose files are all there
 
 
 class Package(Protocol):
-    """`names` are its files' where they will lie, relative to what has its name on the shelf; the first one is the model."""
+    """Its files are called by their names in MECUM_HOME/models, in a folder by their paths in it."""
 
     @property
     def name(self) -> str:
         """What will have its name in MECUM_HOME/models."""
-        ...
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Its files, by their names there; in a folder by their paths in it."""
         ...
 
     @property
@@ -43,6 +38,14 @@ class Package(Protocol):
 
     def place(self, partial: Path) -> Path:
         """Return the folder in which its files come, with what came before. `partial` is that of all that is not whole."""
+        ...
+
+    def further(self, model: Path, partial: Path) -> tuple[str, ...]:
+        """Return the names of the files that the model says that it needs besides; it has come, and is looked at.
+
+        Raises:
+            EngineStartError: it is no model that can be used.
+        """
         ...
 
     def checked(self, brought: Mapping[str, Path], partial: Path) -> Mapping[str, Path]:
@@ -82,6 +85,10 @@ class Files:
         """Return `partial` itself."""
         return partial
 
+    def further(self, model: Path, partial: Path) -> tuple[str, ...]:  # noqa: ARG002
+        """Return none: how many there are, the name says."""
+        return ()
+
     def checked(self, brought: Mapping[str, Path], partial: Path) -> Mapping[str, Path]:  # noqa: ARG002
         """Return the files, whose headers were read."""
         for name, path in brought.items():
@@ -105,10 +112,10 @@ class Files:
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """An embedding model in ONNX, with its tokeniser and what says how it is used."""
+    """An embedding model in ONNX, the file `model` in the folder, with its tokeniser and what says how it is used."""
 
     name: str
-    names: tuple[str, ...]
+    model: str
 
     @property
     def taking(self) -> tuple[str, ...]:
@@ -118,12 +125,21 @@ class Folder:
     def place(self, partial: Path) -> Path:
         """Return the folder, with what was put together there when the last pull ended."""
         folder, whole = partial / self.name, partial / f"{self.name}{WHOLE}"
-        for name in self.names:
-            if (file := whole / name).is_file():
-                (folder / name).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                file.replace(folder / f"{name}{ENDING}")
+        for file in files_in(whole) if whole.is_dir() else ():
+            part = folder / f"{file.relative_to(whole)}{ENDING}"
+            part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file.replace(part)
         shutil.rmtree(whole, ignore_errors=True)
         return folder
+
+    def further(self, model: Path, partial: Path) -> tuple[str, ...]:
+        """Return the files in which its weights lie; of a graph that is none of an embedding model, nothing stays."""
+        try:
+            names = weights_of(model, f"{self.name} cannot be used as an embedder. {self.model}")
+        except EngineStartError as error:
+            shutil.rmtree(partial / self.name, ignore_errors=True)
+            raise _only_embedders(error) from None
+        return tuple((PurePosixPath(self.model).parent / name).as_posix() for name in sorted(names))
 
     def checked(self, brought: Mapping[str, Path], partial: Path) -> Mapping[str, Path]:
         """Return the files, put together as they will lie."""
@@ -137,8 +153,7 @@ class Folder:
         except EngineStartError as error:
             shutil.rmtree(whole, ignore_errors=True)
             shutil.rmtree(partial / self.name, ignore_errors=True)
-            said = f"{error.message} Only embedding models are taken in ONNX; what chats must be GGUF."
-            raise EngineStartError(said) from None
+            raise _only_embedders(error) from None
         return together
 
     def publish(self, checked: Mapping[str, Path], shelf: Path) -> None:
@@ -149,6 +164,10 @@ class Folder:
         (partial / f"{self.name}{WHOLE}").replace(shelf / self.name)
         settle(shelf)
         shutil.rmtree(partial / self.name, ignore_errors=True)
+
+
+def _only_embedders(error: EngineStartError) -> EngineStartError:
+    return EngineStartError(f"{error.message} Only embedding models are taken in ONNX; what chats must be GGUF.")
 
 
 def settle(folder: Path) -> None:

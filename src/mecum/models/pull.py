@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -122,20 +122,26 @@ class Puller:
         )
 
     async def _bring(self, web: Web, order: Order) -> Mapping[str, Brought]:
-        folder, here = order.package.place(self._folder), dict(zip(order.items, order.here, strict=True))
+        """Bring all files: those that were ordered, and those that the model then says that it needs."""
+        folder = order.package.place(self._folder)
         fetcher = Fetcher(web, folder, self._meter, pause=self._pause)
-        sizes = [item.size for item in order.items]
-        self._meter.begin(order.name, None if None in sizes else sum(size or 0 for size in sizes))
-        check_room(self._folder, sum((item.size or 0) - _size(folder, item) for item in order.items if not here[item]))
+        self._meter.begin(order.name, _total(order.items))
+        brought = await self._all(order.items, fetcher, folder)
+        model = brought[order.items[0].name].path
+        further = order.wanted(await asyncio.to_thread(order.package.further, model, self._folder))
+        if further and self._meter.total is not None:
+            self._meter.total += _total(further) or 0
+        return {**brought, **await self._all(further, fetcher, folder)}
+
+    async def _all(self, items: Sequence[Item], fetcher: Fetcher, folder: Path) -> dict[str, Brought]:
+        check_room(self._folder, sum((item.size or 0) - _size(folder, item) for item in items if not item.here))
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def one(item: Item) -> Brought:
             async with gate:
-                if file := here[item]:
-                    return await take(file, item, folder, self._meter)
-                return await fetcher.bring(item)
+                return await (take(item, item.here, folder, self._meter) if item.here else fetcher.bring(item))
 
-        tasks = {item.name: asyncio.ensure_future(one(item)) for item in order.items}
+        tasks = {item.name: asyncio.ensure_future(one(item)) for item in items}
         try:
             return dict(zip(tasks, await asyncio.gather(*tasks.values()), strict=True))
         finally:
@@ -175,8 +181,13 @@ def _is_same(there: Installed, order: Order) -> bool:
         order.origin.revision
         and origin
         and (origin.source, origin.revision) == (order.origin.source, order.origin.revision)
-        and set(there.sha256) == set(promised)
+        and set(there.sha256) >= set(promised)
     )
+
+
+def _total(items: Sequence[Item]) -> int | None:
+    sizes = [item.size for item in items]
+    return None if None in sizes else sum(size or 0 for size in sizes)
 
 
 def _stamp(file: Path) -> tuple[str, int, int]:

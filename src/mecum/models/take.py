@@ -22,8 +22,8 @@ from mecum.models.refusal import PullFailed
 _STEP: Final = 16 * 1024 * 1024  # bytes between two looks at whether we are to stop
 
 
-async def take(file: Path, item: Item, folder: Path, meter: Meter) -> Brought:
-    """Return the file as the item in the folder, with its hash.
+async def take(item: Item, file: Path, folder: Path, meter: Meter) -> Brought:
+    """Return the item in the folder, with its hash: the file, which is here.
 
     Raises:
         InvalidRequest: it cannot be read.
