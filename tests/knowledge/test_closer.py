@@ -55,12 +55,13 @@ def test_where_none_stands_out_all_count_a_little_less() -> None:
     assert 0.07 < found[1].score < 0.12
 
 
-def test_in_another_language_the_sentence_alone_tells() -> None:
-    same, foreign = (
-        judged([scored(0.001, foreign=one)], sentences(0, 0, 0, 0), dots(-1, 2.6, -1, 0), SPREAD)[0].score
-        for one in (False, True)
-    )
-    assert same < 0.1 < foreign
+def test_in_another_language_the_sentence_alone_tells_in_a_library_that_is_not_large() -> None:
+    def score(passages: int, *, foreign: bool) -> float:
+        spread = Spread.of(0.77, 0.022, passages, Usual(0.77, 0.022))
+        return judged([scored(0.001, foreign=foreign)], sentences(0, 0, 0, 0), dots(-1, 2.6, -1, 0), spread)[0].score
+
+    assert score(5, foreign=False) < 0.1 < score(5, foreign=True)
+    assert score(1000, foreign=True) < 0.1
 
 
 def test_a_name_that_is_looked_for_by_itself_loses_nothing() -> None:

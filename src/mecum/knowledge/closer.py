@@ -30,9 +30,10 @@ LEAST: Final = 8  # characters of a sentence
 LOWERED: Final = 0.5  # that a logit may lose
 
 # Logistic regressions over libraries of 1 to 176 notes, articles and chats (docs/retrieval.md): the logit of the first
-# judgement, by how many deviations the nearest sentence stands out, and a constant that puts the limit at search.FLOOR.
-_SAME: Final = (0.56, 2.24, -5.98)  # question and sentence in one language
-_FOREIGN: Final = (0.18, 1.94, -5.39)  # in two
+# judgement, by how many deviations the nearest sentence stands out, the logarithm of the library's passages, and a constant
+# that puts the limit at search.FLOOR.
+_ANY: Final = (0.56, 2.24, 0.0, -5.98)
+_FOREIGN: Final = (0.54, 1.78, -0.84, -0.88)  # in two languages, or the above: small libraries have little that is near
 _USUAL: Final = 2  # sentences as near as is usual, imagined beside those that there are: of two, one is always nearer
 
 
@@ -82,12 +83,17 @@ def judged(ranked: Sequence[Scored], looked: Sequence[Sentence], dots: Floats, s
     outstanding = (float(dots[nearest]) - others) / spread.usual.deviation
     best = max(ranked, key=lambda one: one.score)
     before = _logit(best.score)
-    kept, standing, constant = _FOREIGN if ranked[looked[nearest].place].foreign else _SAME
+    ways = (_ANY, _FOREIGN) if ranked[looked[nearest].place].foreign else (_ANY,)
     lowest = before if best.coverage >= WHOLE else before - LOWERED
-    after = max(lowest, kept * before + standing * outstanding + constant)
+    after = max(lowest, *(_judgement(way, before, outstanding, spread.passages) for way in ways))
     if after < before:
         return [one.scored(_chance(_logit(one.score) + after - before)) for one in ranked]
     return [one.scored(_chance(after)) if place == looked[nearest].place else one for place, one in enumerate(ranked)]
+
+
+def _judgement(way: tuple[float, float, float, float], before: float, outstanding: float, passages: int) -> float:
+    kept, standing, size, constant = way
+    return kept * before + standing * outstanding + size * math.log(max(1, passages)) + constant
 
 
 def _logit(chance: float) -> float:

@@ -54,10 +54,11 @@ class Usual:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """A question's dot products with all passages: their mean and standard deviation, the prior's share in them."""
+    """A question's dot products with all so many passages: their mean and standard deviation, the prior's share in them."""
 
     mean: float
     deviation: float
+    passages: int
     usual: Usual
 
     @classmethod
@@ -65,7 +66,7 @@ class Spread:
         """Return the spread of a library of so many passages; in a small one, mostly what is usual."""
         weight = passages + PRIOR_WEIGHT
         variance = (passages * deviation**2 + PRIOR_WEIGHT * usual.deviation**2) / weight
-        return cls((passages * mean + PRIOR_WEIGHT * usual.mean) / weight, math.sqrt(variance), usual)
+        return cls((passages * mean + PRIOR_WEIGHT * usual.mean) / weight, math.sqrt(variance), passages, usual)
 
     def deviations(self, dot: float) -> float:
         """Return how many standard deviations a dot product lies above the mean."""
