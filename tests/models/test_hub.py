@@ -75,6 +75,8 @@ def test_a_token_that_cannot_be_had_is_told(tmp_path: Path) -> None:
         "SettingsError",
         True,
     )
+    asking = {"HF_OIDC_RESOURCE": "some/repo", "HF_OIDC_ID_TOKEN": "x", "HF_ENDPOINT": "http://127.0.0.1:1"}
+    assert here(tmp_path, **asking)[1].startswith("The token for the hub cannot be had: ")
     (tmp_path / "token").write_bytes(b"\xff\xfe")
     assert here(tmp_path)[0] == "SettingsError"
 
@@ -141,7 +143,7 @@ def test_a_listing() -> None:
     assert read_listing("o/r", "main", ModelInfo(id="o/r")) is None
 
 
-@pytest.mark.parametrize("name", ["../../x", "", "o/r/x", 7, "o/..", "\u00f6/r"])
+@pytest.mark.parametrize("name", ["../../x", "", "o/r/x", 7, "o/..", "o/r--x", "o/r.git", "\u00f6/r"])
 def test_a_name_that_none_can_have_is_not_taken(name: Any) -> None:
     assert read(id=name).repo == "o/r"
     assert read(sha="main; rm").revision == "main"

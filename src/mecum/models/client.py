@@ -86,12 +86,13 @@ def token(way: Way) -> str | None:
         SettingsError: there is one that cannot be had.
     """
     _prepare(way)
+    from httpx2 import HTTPError  # noqa: PLC0415
     from huggingface_hub import get_token  # noqa: PLC0415
     from huggingface_hub.errors import OIDCError  # noqa: PLC0415
 
     try:
         return get_token()
-    except (OIDCError, OSError, ValueError, KeyError) as error:
+    except (OIDCError, HTTPError, OSError, ValueError, KeyError) as error:
         raise SettingsError(f"The token for the hub cannot be had: {error}") from None
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 _GIT: Final = re.compile(r"[0-9a-f]{40}")  # a commit, or the id of a file's content
-_REPO: Final = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
+_REPO: Final = re.compile(r"(?!.*(--|\.\.|\.git$))[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9][\w.-]{0,95}", re.ASCII)
 _TOKEN: Final = re.compile(r"[\x21-\x7e]{1,4096}")
 _PATH: Final = re.compile(r"[^\x00-\x1f\x7f\\]{1,500}")
 

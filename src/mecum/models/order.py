@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 from urllib.parse import unquote, urlsplit
 
 from mecum.engine import gguf
@@ -26,7 +27,7 @@ from mecum.models.refusal import PullFailed
 from mecum.models.selection import Offer, Selector
 from mecum.models.source import FromFile, FromHub, FromUrl, Source, file_name, folder_name
 
-MAGIC = b"GGUF"
+MAGIC: Final = b"GGUF"
 
 
 @dataclass(frozen=True, slots=True)
