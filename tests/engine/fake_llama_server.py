@@ -1,9 +1,9 @@
 """A program that looks like `llama-server` from outside, for tests. The file `mode` beside it changes what it does:
 
 "old": a version without Unix sockets and with fewer options; "mute": it accepts chats and never answers them; "dead": it
-ends while it loads. So does one whose model's file is called `dead-…`; one of a `slow-…` is a second late to be ready. A
-chat that ends with "5 0.1" is answered by five words, a tenth of a second apart, each the model's name. It writes its
-arguments into `arguments` beside itself.
+ends while it loads. So does one whose model's file is called `dead-…`; one of a `slow-…` is a second late to be ready, of a
+`slower-…` six. A chat that ends with "5 0.1" is answered by five words, a tenth of a second apart, each the model's name. It
+writes its arguments into `arguments` beside itself.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ def main(arguments: list[str]) -> None:
     Handler.model = Path(options["--model"]).stem
     if MODE == "dead" or Handler.model.startswith("dead-"):
         sys.exit("error: this model is made of cheese")
-    Handler.ready_at = time.monotonic() + Handler.model.startswith("slow-")
+    Handler.ready_at = time.monotonic() + {"slow": 1, "slower": 6}.get(Handler.model.partition("-")[0], 0)
     Handler.key = Path(options["--api-key-file"]).read_text().strip()
     socketserver.TCPServer.request_queue_size = 128
     host = options["--host"]

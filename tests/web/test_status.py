@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -16,6 +17,7 @@ from tests.clients.server import serving as serve
 from tests.engine.fakes import ALL, fake_home
 from tests.web.axe import violations
 from tests.web.browsing import watched
+from tests.web.chatting import ask, text
 from tests.web.library import add, fits
 
 from mecum.engine.base import State, Status
@@ -110,8 +112,8 @@ def test_it_tells_of_server_engine_models_queue_and_library(page: Page, server: 
 
 @pytest.fixture(scope="module")
 def several() -> Iterator[Server]:
-    """The program over three models, one of which cannot be loaded, and a program that behaves as llama.cpp does."""
-    with fake_home("a", "b-q4_k_m", "dead-d") as home:
+    """The program over several models, one of which cannot be loaded, and a program that behaves as llama.cpp does."""
+    with fake_home("a", "b-q4_k_m", "dead-d", "slower-e", "slower-f") as home:
         engine = {"BINARY": home / "llama-server", "MODEL": "a", "MEMORY": ALL, "CONTEXT": 512}
         env = {f"MECUM_ENGINE_{name}": str(value) for name, value in engine.items()}
         with serve(home, env={**env, "MECUM_LIBRARY_EMBEDDER": "none"}) as server:
@@ -140,6 +142,42 @@ def test_models_are_loaded_and_unloaded(browser: Browser, several: Server) -> No
         assert violations(page) == []
         page.get_by_role("button", name="Unload b").click()
         expect(models["b"]).to_contain_text("Not loaded")
+
+
+@pytest.mark.parametrize("locale", ["en", "zh-CN"])
+def test_how_far_a_model_is_while_it_loads(browser: Browser, several: Server, locale: str) -> None:
+    named = {"en": "Loading slower-e", "zh-CN": "正在加载 slower-e"}[locale]
+    press = {"en": ("Load slower-e", "Unload slower-e"), "zh-CN": ("加载 slower-e", "卸载 slower-e")}[locale]
+    with watched(browser, several.url, locale=locale) as page:
+        page.goto("/#/status")
+        page.get_by_role("button", name=press[0], exact=True).click()
+        shown = page.get_by_role("progressbar", name=named)
+        expect(shown).to_be_visible()
+        expect(page.locator(".model-share")).to_contain_text(re.compile(r"^\d+%, \d"))
+        assert 0 < shown.evaluate("it => it.value") < 1
+        assert violations(page) == []
+        fits(page)
+        expect(page.get_by_role("button", name=press[1], exact=True)).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("progressbar")).to_have_count(0)
+        page.get_by_role("button", name=press[1], exact=True).click()
+        expect(page.get_by_role("button", name=press[0], exact=True)).to_be_visible()
+
+
+def test_the_chat_says_which_model_an_answer_waits_for(browser: Browser, several: Server) -> None:
+    with watched(browser, several.url) as page:
+        page.goto("/")
+        page.get_by_role("button", name="Model: a").click()
+        page.get_by_role("menuitemradio", name="slower-f").click()
+        ask(page, "3 0.1")
+        wait = page.locator(".model-wait")
+        expect(wait).to_contain_text("The answer waits for slower-f, which is being loaded.")
+        expect(wait.get_by_role("progressbar", name="Loading slower-f")).to_be_visible()
+        assert violations(page) == []
+        expect(text(page)).to_have_text("slower-f slower-f slower-f", timeout=20_000)
+        expect(wait).to_have_count(0)
+        ask(page, "2 0.1")
+        expect(text(page)).to_have_text("slower-f slower-f")
+        expect(wait).to_have_count(0)
 
 
 def test_it_shows_the_queue(page: Page, server: Whole) -> None:

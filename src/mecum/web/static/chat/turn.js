@@ -9,6 +9,7 @@ import { copyButton } from "./copy.js";
 import { Prose } from "./markdown/prose.js";
 import { meter } from "./meter.js";
 import { notes } from "./notes.js";
+import { Waiting } from "./waiting.js";
 
 /** @typedef {import("./types.js").Message} Message */
 /** @typedef {import("./session.js").Session} Session */
@@ -23,6 +24,8 @@ export class Turn {
   #folded = h("details", { class: "reasoning", hidden: true });
   #notes = h("div", { class: "notes" });
   #tools = h("div", { class: "tools" });
+  /** @type {Waiting | null} */
+  #waiting = null;
   #prose = new Prose(this.#body);
   #thoughts = new Prose(this.#reasoning);
 
@@ -78,12 +81,22 @@ export class Turn {
   #drawAnswer(message) {
     const comes = message.state === "streaming";
     this.element.setAttribute("aria-busy", String(comes));
-    this.#body.classList.toggle("waiting", comes && !message.text && !message.reasoning);
+    const waits = comes && !message.text && !message.reasoning;
+    this.#body.classList.toggle("waiting", waits);
+    this.#await(waits);
     this.#prose.show(message.text, { comes, sources: message.sources });
     this.#folded.hidden = !message.reasoning;
     if (!message.reasoning) return;
     this.#folded.classList.toggle("growing", comes && !message.text);
     this.#thoughts.show(message.reasoning, { comes: comes && !message.text });
+  }
+
+  /** Says what an answer waits for, while it does. @param {boolean} waits */
+  #await(waits) {
+    if (waits && !this.#waiting) this.#body.after((this.#waiting = new Waiting(this.thread.session)).element);
+    if (waits) return;
+    this.#waiting?.leave();
+    this.#waiting = null;
   }
 
   /** What stands under a message: notes, sources, and what can be done with it. */

@@ -5,6 +5,7 @@ import { words } from "../sources/words.js";
 import { number, size, t } from "../strings/index.js";
 import { button } from "../ui/button.js";
 import { askHealth } from "./poll.js";
+import { share } from "./share.js";
 
 /** @typedef {import("./poll.js").Health} Health */
 /** @typedef {import("./poll.js").Loading} Loading */
@@ -77,6 +78,7 @@ export class Models {
       h("span", { class: "badges" }, ...badges),
       names,
       h("span", { class: "hint facts-line" }, facts.filter(Boolean).join(" · ")),
+      model.state === "loading" ? share(model) : null,
       reason,
     );
     return h("li", {}, text, ours ? this.#tool(model) : null);
@@ -117,7 +119,7 @@ async function models(health) {
   }
   const { data } = await (await call("/v1/models")).json();
   const states = new Map(health.report?.models.map((model) => [model.id, model]));
-  const unknown = { state: "unloaded", reason: null, memory: null, users: 0 };
+  const unknown = { state: "unloaded", progress: null, loading_seconds: null, reason: null, memory: null, users: 0 };
   const items = data.map((/** @type {Model} */ model) => ({ ...unknown, ...model, ...states.get(model.id) }));
   return { items, memory: health.report?.memory ?? { budget: null, taken: null }, admin: false };
 }

@@ -6,8 +6,8 @@ import { headers } from "../api.js";
  * @typedef {{state: string, reason: string, report: Report | null}} Health
  * @typedef {{status: string, version: string, uptime: number, queue: {working: number, waiting: number}, models: Loading[],
  *   engine: {state: string, kind: string, version: string, restarts: number, reason: string | null}, memory: Memory}} Report
- * @typedef {{id: string, state: "unloaded" | "loading" | "loaded" | "failed", reason: string | null, memory: number | null,
- *   users: number}} Loading
+ * @typedef {{id: string, state: "unloaded" | "loading" | "loaded" | "failed", progress: number | null, loading_seconds: number | null,
+ *   reason: string | null, memory: number | null, users: number}} Loading  `progress` is a share, while it loads and it is known
  * @typedef {{budget: number | null, taken: number | null}} Memory  bytes that all models may take, and that those which are loaded do; null
  *   where the models are not the server's own to load
  */

@@ -34,6 +34,7 @@ export default {
   "chat.end": "To the end",
   "chat.tokens": ({ number, one }) => `${number} ${one ? "token" : "tokens"}`,
   "chat.speed": "{speed} tokens/s",
+  "chat.model.loading": "The answer waits for {model}, which is being loaded.",
   "chat.wait": "began after {seconds} s",
   "chat.prompt": "{number} tokens were read",
   "chat.dropped": ({ number }) =>

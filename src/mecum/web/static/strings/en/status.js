@@ -36,6 +36,7 @@ export default {
   "status.model.default": "Default",
   "status.model.loaded": "Loaded",
   "status.model.loading": "Loading",
+  "status.model.loading.named": "Loading {name}",
   "status.model.unloaded": "Not loaded",
   "status.model.failed": "Failed",
   "status.model.size": "{size} on disk",

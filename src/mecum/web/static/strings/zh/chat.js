@@ -34,6 +34,7 @@ export default {
   "chat.end": "到末尾",
   "chat.tokens": ({ number }) => `${number} 个词元`,
   "chat.speed": "{speed} 词元/秒",
+  "chat.model.loading": "正在加载 {model}，加载完成后开始回答。",
   "chat.wait": "{seconds} 秒后开始",
   "chat.prompt": "读取了 {number} 个词元",
   "chat.dropped": ({ number }) => `较早的 ${number} 条消息超出了模型的上下文，未包含在内。`,

@@ -36,6 +36,7 @@ export default {
   "status.model.default": "默认",
   "status.model.loaded": "已加载",
   "status.model.loading": "加载中",
+  "status.model.loading.named": "正在加载 {name}",
   "status.model.unloaded": "未加载",
   "status.model.failed": "失败",
   "status.model.size": "磁盘 {size}",
