@@ -200,15 +200,6 @@ async def test_texts_are_cut_where_the_folder_says(tmp_path: Path) -> None:
         assert (await embedder.embed(["the red fox"], "passage")).tokens == (4,)
 
 
-async def test_words_in_front_that_would_not_count(tmp_path: Path) -> None:
-    folder = put(tmp_path / "x")
-    (folder / "1_Pooling" / "config.json").write_text('{"pooling_mode": "mean", "include_prompt": false}')
-    async with started(folder) as embedder:
-        assert embedder.status().ready
-    async with started(folder, embedder_query="the {text}") as embedder:
-        assert "include_prompt" in (embedder.status().reason or "")
-
-
 async def test_a_model_is_tried_once(tmp_path: Path) -> None:
     folder = put(tmp_path / "x")
     async with started(folder) as embedder:

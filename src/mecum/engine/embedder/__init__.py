@@ -5,6 +5,7 @@ of its data file, `graph` makes an ONNX graph of it (`onnx` writes the format), 
 together, `program` is what a worker runs.
 
 `folder` runs an ONNX model that somebody else made. `inspection` looks at it first: `structure` reads the graph (`protobuf`
-its bytes), `signature` says what is taken from it, `layers` what the folder does to that. `recipe` is what the worker,
-`onnx_program`, is told; in it `tokenizer` splits text, and `network` with `dense` makes the vectors.
+its bytes), `signature` says what is taken from it, `layers` what the folder does to that, `card` what else it says of
+itself. `recipe` is what the worker, `onnx_program`, is told; there `tokenizer` splits text, and `network` with `dense`
+makes the vectors. `room` counts memory for both kinds of files.
 """

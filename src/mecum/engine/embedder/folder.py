@@ -1,7 +1,7 @@
 """An ONNX model in a folder, as the hub's repositories of sentence-transformers have it, as the embedder.
 
-Invariants (`tests/engine/embedder/test_folder.py`): what the folder says of itself is heeded, what it does not say is asked
-for and never guessed; `identity` holds all that makes a vector, as that of a file does.
+Invariants (`tests/engine/embedder/test_folder.py`): `identity` holds all that makes a vector, as that of a file does; one
+that is ready has made a vector; no library sees its files but in a worker, and none before `inspection` has.
 """
 
 from __future__ import annotations
@@ -16,24 +16,19 @@ import numpy as np
 import orjson
 
 from mecum.engine import cache
+from mecum.engine.embedder.card import Card
 from mecum.engine.embedder.file import digest_of, hash_of
-from mecum.engine.embedder.forms import TEXT, Forms, forms_of
 from mecum.engine.embedder.inspection import TOKENIZER, Inspected, check
-from mecum.engine.embedder.layers import json_in, whole_number
-from mecum.engine.embedder.recipe import Recipe
 from mecum.engine.embedder.room import is_alone
 from mecum.engine.embedder.workers import SLOWER, STUCK, Found, Unusable, WorkerEmbedder, batch_of
 from mecum.engine.frames import WorkFailed
-from mecum.engine.kinds import Pooling
 from mecum.engine.machine import Machine
 from mecum.engine.worker import Worker, WorkerDied
 from mecum.settings.schema import LibrarySettings
-from mecum.types import Json
 
 PROGRAM: Final = ("-m", "mecum.engine.embedder.onnx_program")
 VERSION: Final = 2  # of what is done here: raise it when vectors change; the embedder's identity holds it
 PIECES: Final = 20  # bytes of memory for each of a tokenizer.json, which the library needs: between 10 (BPE) and 30 (XLM-R)
-_SHIFTED: Final = frozenset(("roberta", "xlm-roberta", "camembert", "mpnet"))  # their positions start at 2
 
 
 def folder_of(embedder: str, home: Path) -> Path | None:
@@ -93,14 +88,9 @@ class FolderEmbedder(WorkerEmbedder):
 
     def _look(self) -> Found:
         """Return what there is to know without running it; the dimension is 0 where nothing says so."""
-        found, config = check(self._folder, self._named()), json_in(self._folder / "config.json")
-        forms, recipe = self._forms(config), self._recipe(found, config)
+        found, card = check(self._folder, self._named()), Card(self._folder, self._settings)
+        forms, recipe = card.forms(found, self.name), card.recipe(found)
         alone = is_alone(self.name, _need(found), (self._machine or Machine.here()).memory)
-        if not found.layers.whole and forms != Forms():
-            raise Unusable(
-                f"{self._folder} leaves the words in front of a text out of its vector (include_prompt), which is not done "
-                "here. Choose another model."
-            )
         layers = tuple(("", size, tanh) for _, size, tanh in recipe.layers)
         told = replace(recipe, model="", tokenizer="", layers=layers)  # of files, what is in them counts
         made = digest_of(VERSION, hash_of(self._home, found.files), forms.query, forms.passage, told.text())
@@ -120,42 +110,6 @@ class FolderEmbedder(WorkerEmbedder):
         """Return the file that the setting names, None where it names the folder."""
         given = Path(self._settings.embedder).expanduser()
         return given.absolute() if given.suffix == ".onnx" and given.is_file() else None
-
-    def _recipe(self, found: Inspected, config: Json) -> Recipe:
-        sentences, tokens = (json_in(self._folder / name) for name in ("sentence_bert_config.json", "tokenizer_config.json"))
-        return Recipe(
-            model=str(found.model),
-            tokenizer=str(found.tokenizer),
-            output=found.signature.output,
-            pooling=self._pooling(found),
-            tokens=self._tokens(config, sentences),
-            first=_first(config),
-            lowercase=sentences.get("do_lower_case") is True,
-            closing=_closing(tokens),
-            layers=tuple((str(one.weights or ""), one.size, one.tanh) for one in found.layers.after),
-        )
-
-    def _pooling(self, found: Inspected) -> Pooling:
-        pooling = self._settings.embedder_pooling or found.layers.pooling
-        if pooling is None and not found.signature.pooled:
-            raise Unusable(
-                f"{self._folder} does not say how one vector is made of its tokens' (1_Pooling/config.json). "
-                "Set library.embedder_pooling to mean, cls or last, as the model's page says."
-            )
-        return pooling or "mean"
-
-    def _forms(self, config: Json) -> Forms:
-        usual = forms_of(self.name, str(config.get("_name_or_path", "")))
-        told = json_in(self._folder / "config_sentence_transformers.json").get("prompts")
-        prompts = told if isinstance(told, dict) else {}
-        query = _form(prompts.get("query")) or usual.query
-        passage = _form(prompts.get("document")) or _form(prompts.get("passage")) or usual.passage
-        return Forms(self._settings.embedder_query or query, self._settings.embedder_passage or passage)
-
-    def _tokens(self, config: Json, sentences: Json) -> int:
-        positions = whole_number(config.get("max_position_embeddings")) - _first(config)
-        limits = (self._settings.embedder_tokens, positions, whole_number(sentences.get("max_seq_length")))
-        return min(limit for limit in limits if limit > 0)
 
     async def _tried(self, found: Found) -> int:
         """Return how long a vector is, by making one, unless that was done before with the same files."""
@@ -182,20 +136,3 @@ class FolderEmbedder(WorkerEmbedder):
 
 def _need(found: Inspected) -> int:
     return found.size + PIECES * found.tokenizer.stat().st_size
-
-
-def _first(config: Json) -> int:
-    """Return the position of a text's first token."""
-    return 2 if config.get("model_type") in _SHIFTED else 0
-
-
-def _closing(tokens: Json) -> str:
-    """Return the token that stands behind every text, if the tokeniser's settings ask for one."""
-    told = tokens.get("eos_token")
-    token = told.get("content") if isinstance(told, dict) else told
-    return token if tokens.get("add_eos_token") is True and isinstance(token, str) else ""
-
-
-def _form(prompt: object) -> str:
-    """Return the form of a prompt that stands in front of texts, "" where it is none."""
-    return f"{prompt}{TEXT}" if isinstance(prompt, str) and prompt and "{" not in prompt else ""
