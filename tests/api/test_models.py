@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -207,6 +208,41 @@ async def test_loading_and_unloading(home: Path) -> None:
         assert (await client.data("POST", "/api/models/mecum/unload"))["state"] == "unloaded", "the default, too"
         assert (await client.ask("GET", "/readyz"))[0] == 200
         assert (await client.chat(None))[1]["model"] == "a"
+
+
+async def test_how_far_a_model_is_while_it_loads(home: Path) -> None:
+    async with program(home) as client:
+        await client.ready()
+        assert [(await client.model("a"))[key] for key in ("progress", "loading_seconds")] == [None, None]
+        begun = await client.data("POST", "/api/models/slow-e/load", 202)
+        told = []
+        while (model := await client.model("slow-e"))["state"] == "loading":
+            health = await client.data("GET", "/api/kernel2/health")
+            told += [one for one in (model, health["models"][-1]) if one["id"] == "slow-e"]
+            await asyncio.sleep(0.05)
+        assert begun["state"] == "loading"
+        assert [model[key] for key in ("state", "progress", "loading_seconds")] == ["loaded", None, None]
+        shares = [one["progress"] for one in told if one["progress"] is not None]
+        seconds = [one["loading_seconds"] for one in told if one["loading_seconds"] is not None]
+        assert shares == sorted(shares)
+        assert 0 < shares[-1] < 1
+        assert seconds == sorted(seconds)
+        assert 0.5 < seconds[-1] < 30
+
+
+async def test_a_second_quantisation_takes_no_name_from_the_first(home: Path) -> None:
+    first = home / "models" / "b-q4_k_m.gguf"
+    os.utime(first, (1_000, 1_000))
+    async with program(home) as client:
+        assert (await client.chat("b"))[1]["choices"][0]["message"]["content"] == "b-q4_k_m "
+        make(home, "b-q8_0")
+        (home / "models" / "default").write_text("b-q8_0.gguf\n")
+        for name, content in (("b", "b-q4_k_m "), ("b-q4_k_m", "b-q4_k_m "), ("b-q8_0", "b-q8_0 ")):
+            assert (await client.chat(name))[1]["choices"][0]["message"]["content"] == content
+        first.unlink()
+        answer = (await client.chat("b"))[1]
+        assert (answer["model"], answer["choices"][0]["message"]["content"]) == ("b", "b-q8_0 ")
+        assert (await client.chat("b-q8_0"))[1]["choices"][0]["message"]["content"] == "b-q8_0 "
 
 
 async def test_what_answers_is_not_unloaded(home: Path) -> None:

@@ -91,6 +91,21 @@ def test_a_server_that_does_not_answer_is_told(tmp_path):
     assert done.stderr == f"mecum: The mecum server with process id {server.pid} does not answer at {server.url}.\n"
 
 
+def test_a_default_model_that_loads_says_how_far_it_is(tmp_path):
+    engine = {"state": "starting", "kind": "embedded", "version": "", "restarts": 0, "reason": None}
+    model = {"id": "tiny", "size": 2_000_000, "context_length": 512, "slots": 2, "loaded": False}
+    load = {"id": "tiny", "state": "loading", "progress": 0.4, "loading_seconds": 3.3, "reason": None}
+    queue = {"working": 0, "waiting": 0}
+    health = {"status": "starting", "uptime": 3.5, "engine": engine, "model": model, "models": [load], "queue": queue}
+    with Home(tmp_path) as home:
+        server = home.announce("http://127.0.0.1:1", "token")
+        told = [
+            dict(rows(tmp_path, server, health | {"models": [load | {"state": state}]})) for state in ("loading", "unloaded")
+        ]
+    assert told[0]["model"] == "tiny, 2 MB, context of 512 tokens, 2 at once, loading, 40 %, 3 s"
+    assert told[1]["model"] == "tiny, 2 MB, context of 512 tokens, 2 at once, not loaded now"
+
+
 def test_an_engine_that_is_not_well_says_why(tmp_path):
     found = running(tmp_path / "none")
     assert found is None
