@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mecum.knowledge.closer import OPEN, SENTENCES, Sentence, is_open, judged, looked_at
+from mecum.knowledge.closer import CHARACTERS, OPEN, SENTENCES, Sentence, is_open, judged, looked_at
 from mecum.knowledge.fuse import Spread, Usual
 from mecum.knowledge.hits import Scored
 from mecum.store.values import Found, Passage
@@ -81,7 +81,16 @@ def test_of_many_sentences_those_that_cover_the_question_are_looked_at() -> None
     text = " ".join(f"Sentence number {number} is about nothing." for number in range(20)) + " The press went to Kurt."
     looked = looked_at([scored(0.01, text, context="Diary")], lambda part: float("press" in part))
     assert len(looked) == SENTENCES
+    assert sum(len(one.embedded) for one in looked) <= CHARACTERS
     assert looked[0] == Sentence("Diary\nThe press went to Kurt.", 0)
+
+
+def test_long_sentences_are_looked_at_as_far_as_there_is_time() -> None:
+    long = " ".join(f"{'a word ' * 30}{number}." for number in range(8))
+    looked = looked_at([scored(0.01, f"{'endless ' * 400}. Short one here.")], len)
+    assert [len(one.embedded) for one in looked] == [CHARACTERS]
+    looked = looked_at([scored(0.01, f"{long} The press went to Kurt.")], lambda part: -len(part))
+    assert [len(one.embedded) < 250 for one in looked] == [True] * 3
 
 
 def test_passages_of_one_sentence_have_said_all() -> None:

@@ -25,7 +25,8 @@ from mecum.knowledge.matrix import Floats
 OPEN: Final = (1e-4, 0.5)  # relevance of the best passage: below, nothing helps; above, nothing is needed
 OPEN_FOREIGN: Final = 1e-5  # … where question and passage are in two languages, which the first judgement is strict with
 PASSAGES: Final = 2  # whose sentences are looked at
-SENTENCES: Final = 8  # of them all, those that cover the question best
+SENTENCES: Final = 8  # of them all, those that cover the question best, …
+CHARACTERS: Final = 600  # … as far as they have no more together: some 150 tokens, two thirds of a passage
 LEAST: Final = 8  # characters of a sentence
 LOWERED: Final = 0.5  # that a logit may lose
 
@@ -65,11 +66,21 @@ def looked_at(ranked: Sequence[Scored], coverage: Callable[[str], float]) -> lis
         passage = ranked[place].found.passage
         for text in [one for one in sentences(passage.text) if len(one) >= LEAST] or [passage.text]:
             embedded = f"{passage.context}\n{text}" if passage.context else text
-            found.append((coverage(text), Sentence(embedded, place)))
+            found.append((coverage(text), Sentence(embedded[:CHARACTERS], place)))
     if len(found) == len(best):
         return []
     found.sort(key=lambda one: -one[0])
-    return [sentence for _, sentence in found[:SENTENCES]]
+    return _affordable([sentence for _, sentence in found[:SENTENCES]])
+
+
+def _affordable(wanted: Sequence[Sentence]) -> list[Sentence]:
+    taken: list[Sentence] = []
+    left = CHARACTERS
+    for one in wanted:
+        if len(one.embedded) <= left:
+            taken.append(one)
+            left -= len(one.embedded)
+    return taken
 
 
 def judged(ranked: Sequence[Scored], looked: Sequence[Sentence], dots: Floats, spread: Spread) -> list[Scored]:
