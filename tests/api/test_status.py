@@ -41,7 +41,12 @@ def test_while_all_is_well(server: Running) -> None:
         "version": __version__,
         "engine": {"state": "ready", "kind": "scripted", "version": "scripted", "restarts": 0, "reason": None},
         "model": MODEL,
-        "models": [{"id": "scripted", "state": "loaded", "reason": None, "memory": None, "users": 0}],
+        "models": [
+            {
+                **{"id": "scripted", "state": "loaded", "reason": None, "memory": None, "users": 0},
+                **{"progress": None, "loading_seconds": None},
+            }
+        ],
         "memory": {"budget": None, "taken": None},
         "queue": {"working": 0, "waiting": 0},
     }
