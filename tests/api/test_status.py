@@ -43,8 +43,13 @@ def test_while_all_is_well(server: Running) -> None:
         "model": MODEL,
         "models": [
             {
-                **{"id": "scripted", "state": "loaded", "reason": None, "memory": None, "users": 0},
-                **{"progress": None, "loading_seconds": None},
+                "id": "scripted",
+                "state": "loaded",
+                "reason": None,
+                "memory": None,
+                "users": 0,
+                "progress": None,
+                "loading_seconds": None,
             }
         ],
         "memory": {"budget": None, "taken": None},
