@@ -135,3 +135,45 @@ def test_an_unknown_address_is_a_new_chat(page: Page) -> None:
     expect(page.get_by_label("Ask something")).to_be_visible()
     page.goto("/#/c/nothing")
     expect(page.get_by_role("heading", name="This conversation is not here")).to_be_visible()
+
+
+def test_a_view_that_an_upgrade_took_away_is_fetched_by_loading_the_page_anew(page: Page) -> None:
+    page.route("**/library/view.js", lambda route: route.fulfill(status=404), times=1)
+    with page.expect_event("load"):
+        page.get_by_role("link", name="Library").click()
+    expect(page.get_by_role("heading", name="Library", level=1)).to_be_visible()
+
+
+def test_a_view_that_does_not_come_at_all_is_told_and_tried_again(page: Page) -> None:
+    page.route("**/roles/view.js", lambda route: route.fulfill(status=404))
+    with page.expect_event("load"):
+        page.get_by_role("link", name="Roles").click()
+    expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
+    page.unroute("**/roles/view.js")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", name="Roles", level=1)).to_be_visible()
+
+
+def test_without_a_server_the_page_stays(page: Page) -> None:
+    page.route("**/status/view.js", lambda route: route.abort())
+    page.route("**/livez", lambda route: route.abort())
+    page.get_by_role("link", name="Status").click()
+    expect(page.get_by_role("alert")).to_contain_text("the server does not answer")
+    page.unroute_all()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", name="Status", level=1)).to_be_visible()
+
+
+def test_a_key_that_is_not_given_is_asked_for_again_when_one_goes_on_and_not_before(page: Page) -> None:
+    refused = {"success": False, "message": "No key.", "code": 401, "error": {"code": "invalid_api_key"}}
+    page.route("**/api/kernel2/roles", lambda route: route.fulfill(status=401, json=refused))
+    page.goto("/#/roles")
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("This server asks for a key")
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    page.evaluate("document.dispatchEvent(new CustomEvent('mecum:key'))")  # as a look at the state by itself would
+    expect(dialog).to_have_count(0)
+    page.goto("/#/help")
+    page.goto("/#/roles")
+    expect(dialog).to_contain_text("This server asks for a key")

@@ -1,18 +1,19 @@
 // The page: puts the shell around whichever view the address means. Views get a Context and know nothing of the shell.
 import "./storage.js";
 import * as api from "./api.js";
-import { one } from "./dom.js";
+import { h, one } from "./dom.js";
 import { isHelpKey } from "./help/shortcuts.js";
 import { acceptAnywhere } from "./library/add.js";
 import { follow, navigate, parse } from "./router.js";
 import { closeDrawer, setUpDrawer, toggleDrawer } from "./shell/drawer.js";
 import { closePanel, openPanel, panelIsOpen } from "./shell/panel.js";
 import { markView, mountSidebar } from "./shell/sidebar.js";
-import { VIEWS } from "./shell/views.js";
+import { load } from "./shell/views.js";
 import { banner } from "./status/banner.js";
 import { t, use, wanted } from "./strings/index.js";
 import { commands } from "./shell/commands.js";
 import { announce } from "./ui/announce.js";
+import { button } from "./ui/button.js";
 import { askForKey } from "./ui/key.js";
 import { offer, openPalette } from "./ui/palette.js";
 import { applyTheme } from "./ui/theme.js";
@@ -51,7 +52,7 @@ function newChat(start) {
 /** @param {import("./router.js").Route} route */
 async function show(route) {
   const mine = ++shows;
-  const view = await VIEWS[route.view]();
+  const view = await load(route.view).catch(() => missing);
   if (mine !== shows) return;
   unmount?.();
   unmount = undefined;
@@ -68,6 +69,14 @@ async function show(route) {
   else unmount = undo;
   if (route.view !== "chat") focusHeading(container);
 }
+
+/** Stands in for a view that could not be loaded. @type {import("./shell/views.js").View} */
+const missing = {
+  mount(container, { route }) {
+    const again = button(t("shell.retry"), () => void show(route), { class: "button" });
+    container.append(h("div", { class: "stack", role: "alert" }, h("p", {}, t("shell.unloaded")), again));
+  },
+};
 
 /** @param {HTMLElement} container */
 function focusHeading(container) {

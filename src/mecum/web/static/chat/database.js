@@ -43,7 +43,7 @@ function open() {
   opened ??= new Promise((resolve, reject) => {
     const request = indexedDB.open(NAME, VERSION);
     request.onupgradeneeded = () => create(request.result);
-    request.onerror = () => reject(request.error);
+    request.onerror = () => ((opened = null), reject(request.error)); // the next one tries again
     request.onsuccess = () => {
       request.result.onversionchange = () => (request.result.close(), (opened = null)); // a newer page in another tab
       resolve(request.result);

@@ -16,3 +16,25 @@ export const VIEWS = {
 
 /** The views that the sidebar lists, with their icons. */
 export const LISTED = /** @type {const} */ (["library", "roles", "status", "help"]);
+
+const RELOADED = "mecum.reloaded"; // in this tab, because a view could not be loaded
+
+/**
+ * Loads a view. A server that was upgraded under an open page has other files: the page is then loaded anew, once.
+ * Rejects when the server does not answer, or loading anew did not help.
+ * @param {import("../router.js").ViewName} name
+ * @returns {Promise<View>}
+ */
+export async function load(name) {
+  try {
+    const view = await VIEWS[name]();
+    sessionStorage.removeItem(RELOADED);
+    return view;
+  } catch (error) {
+    const answers = await fetch("/livez").then((response) => response.ok, () => false);
+    if (!answers || sessionStorage.getItem(RELOADED)) throw error;
+    sessionStorage.setItem(RELOADED, "1");
+    window.location.reload();
+    return new Promise(() => {}); // the page is going
+  }
+}

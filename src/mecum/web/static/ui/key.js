@@ -4,11 +4,13 @@ import { t } from "../strings/index.js";
 import { openDialog } from "./dialog.js";
 
 let open = false;
+let dismissed = false; // what the page asks by itself does not ask again; whoever goes on, or sends something, is asked
 
-/** Asks for the key of a server that wants one, whenever it says so. @param {() => void} given called once there is one */
+/** Asks for the key of a server that wants one, when it says so. @param {() => void} given called once there is one */
 export function askForKey(given) {
+  for (const name of ["submit", "hashchange"]) window.addEventListener(name, () => (dismissed = false), { capture: true });
   document.addEventListener("mecum:key", () => {
-    if (open) return;
+    if (open || dismissed) return;
     open = true;
     const input = h("input", {
       id: "secret",
@@ -27,7 +29,7 @@ export function askForKey(given) {
       h("p", { id: "secret-hint", class: "hint" }, t("key.hint")),
       h("div", { class: "actions" }, h("button", { class: "button primary" }, t("key.use"))),
     );
-    const close = openDialog({ title: t("key.title"), content: [form], closed: () => (open = false) });
+    const close = openDialog({ title: t("key.title"), content: [form], closed: () => ((open = false), (dismissed = true)) });
     /** @param {Event} event */
     function use(event) {
       event.preventDefault();

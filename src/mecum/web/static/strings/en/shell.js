@@ -14,6 +14,7 @@ export default {
   "shell.dismiss": "Dismiss",
   "shell.retry": "Try again",
   "shell.offline": "The server does not answer.",
+  "shell.unloaded": "This view could not be loaded: the server does not answer, or has been upgraded. Load the page anew if trying again does not help.",
   "shell.failed": "This did not work: {reason}",
   "view.chat": "Chat",
   "view.library": "Library",

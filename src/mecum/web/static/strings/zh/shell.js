@@ -14,6 +14,7 @@ export default {
   "shell.dismiss": "知道了",
   "shell.retry": "重试",
   "shell.offline": "服务器没有响应。",
+  "shell.unloaded": "无法加载此页面：服务器没有响应，或者已经升级。如果重试无效，请刷新页面。",
   "shell.failed": "操作失败：{reason}",
   "view.chat": "聊天",
   "view.library": "资料库",
