@@ -32,10 +32,13 @@ def block(*hits: Hit) -> int:
 
 
 def shown(prompt: Prompt) -> list[str]:
-    """Return the passages in a prompt, each by its word, in order."""
-    return re.findall(
-        r"^\[\d+\] Title \d+\n> (p\d+)", "\n".join(str(turn.content) for turn in prompt.messages), re.MULTILINE
-    )
+    """Return the passages in a prompt, each by its word, in the order of their numbers."""
+    text = "\n".join(str(turn.content) for turn in prompt.messages)
+    return [word for _, word in sorted(re.findall(r"^\[(\d+)\] Title \d+\n> (p\d+)", text, re.MULTILINE), key=_number)]
+
+
+def _number(found: tuple[str, str]) -> int:
+    return int(found[0])
 
 
 def history(*sizes: int) -> list[Message]:
@@ -112,13 +115,13 @@ async def test_where_not_even_the_best_fits_whole_its_beginning_is_shown(space: 
 
 async def test_passages_win_over_the_oldest_turns_but_take_no_more_than_half() -> None:
     rooms = Rooms(context=1000)
-    rooms.library.hits = found(100, 100, 100, 100, 100, 100, 100)
+    rooms.library.hits = found(*[95] * 7)
     chat = (*history(*[60] * 12), QUESTION)  # 721 words: they alone would fit
     async with rooms.answering(asks(*chat, retrieval=True, truncation="auto")) as answer:
         assert answer.retrieval
         assert len(answer.retrieval.hits) == 4
         assert answer.dropped == 8
-    assert block(*found(100, 100, 100, 100)) <= 500 < block(*found(100, 100, 100, 100, 100))
+    assert block(*found(*[95] * 4)) <= 500 < block(*found(*[95] * 5))
 
 
 async def test_without_a_history_they_may_take_more_than_half() -> None:

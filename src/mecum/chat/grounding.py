@@ -1,8 +1,9 @@
 """Passages of the user's documents in the prompt. Pure.
 
 Invariants (`tests/chat/test_grounding.py`): the passages stand in the last user turn and nowhere else, so the engine's
-prompt cache keeps all before it; whatever a passage contains, it cannot close its fence, because no author can foresee the
-mark, every copy of it is taken out, and each of its lines stands behind a ">" (`mecum.chat.quoting`).
+prompt cache keeps all before it; the best, number 1, is the last of them, next to the question; whatever a passage contains,
+it cannot close its fence, because no author can foresee the mark, every copy of it is taken out, and each of its lines
+stands behind a ">" (`mecum.chat.quoting`).
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ _TASK: Final = (
 )
 _CITE: Final = "After each statement cite the passage it comes from by its number, like [1]. "
 _SAID: Final = frozenset(("eml", "mbox", "whatsapp", "telegram", "chatgpt"))  # kinds whose dates are those of what is said
-_FORM: Final = "in whole sentences, "  # a small model cites what is a sentence
+# A small model cites what is a sentence, and told to be short it does not write that "this is found in passage [1]".
+_FORM: Final = "in one short whole sentence, or in more where my question asks for more, "
 
 
 def numbered(hits: Iterable[Hit]) -> tuple[Hit, ...]:
@@ -67,7 +69,8 @@ def fence_mark(question: str, hits: Iterable[Hit], secret: bytes) -> str:
 
 
 def _block(hits: Sequence[Hit], mark: str, *, cite: bool) -> str:
-    passages = "\n\n".join(_passage(hit, mark, len(hits)) for hit in hits)
+    # The best passage last: a small model cites the one that it read last, whichever holds the answer.
+    passages = "\n\n".join(_passage(hit, mark, len(hits)) for hit in reversed(hits))
     task = _TASK.format(cite=_CITE, form=_FORM) if cite else _TASK.format(cite="", form="")
     return f"{_FENCE.format(mark=mark)}\n\n{mark}\n{passages}\n{mark}\n\n{task}"
 
