@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import socket
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from tests.clients.server import clean_environment, serving
 from tests.models.conftest import Pulling
 from tests.models.hubs import COMMIT, REPO, FakeHub, model, running
 from tests.models.onnx import with_data
+
+from mecum.models import client
 
 NAME = "Tiny-Q4_K_M.gguf"
 FETCH = "import huggingface_hub as hub; print(hub.{call})"
@@ -94,6 +97,12 @@ def test_a_pull_asks_for_nothing_else_and_the_library_says_nothing(fake: FakeHub
     assert len(fake.seen) == 4
     assert {one.headers["user-agent"].partition("/")[0] for one in fake.seen} == {"mecum"}
     assert not (tmp_path / "hf").exists()
+
+
+def test_what_others_log_is_logged_after_it(caplog: pytest.LogCaptureFixture) -> None:
+    client.environment()
+    logging.getLogger("mecum.test").warning("still here")
+    assert caplog.messages == ["still here"]
 
 
 def test_it_leaves_this_machine_to_no_proxy(fake: FakeHub, tmp_path: Path) -> None:

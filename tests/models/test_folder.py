@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,24 @@ def test_it_goes_whole_and_is_chosen_no_more(shelf: Shelf) -> None:
     shelf.set_embedder("Tiny")
     shelf.remove(shelf.find("tiny"))
     assert shelf.embedder() is None
+    assert [one.name for one in shelf.folder.rglob("*")] == [".partial"]
+
+
+def test_half_of_it_is_never_left_as_a_model(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(shelf.folder / "Tiny")
+
+    def killed(*_: object, **__: object) -> None:
+        raise SystemExit
+
+    model = shelf.find("tiny")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", killed)
+        patched.setattr(os, "rmdir", killed)
+        with pytest.raises(SystemExit):
+            shelf.remove(model)
+    assert mine(shelf) == []
+    put(shelf.folder / "Tiny")
+    shelf.remove(shelf.find("tiny"))
     assert [one.name for one in shelf.folder.rglob("*")] == [".partial"]
 
 

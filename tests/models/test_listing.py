@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 from collections.abc import Iterator
@@ -142,7 +143,8 @@ async def test_what_is_none_is_told(fake: FakeHub, content: bytes) -> None:
 
 @pytest.mark.parametrize("how", ["long", "endless", "compressed"])
 async def test_one_without_end_is_not_read(fake: FakeHub, how: str) -> None:
-    fake.listing = b" " * 9_000_000 if how != "compressed" else b"x"
+    right = json.dumps({"id": REPO, "siblings": []}).encode()
+    fake.listing = right + b" " * 9_000_000 if how != "compressed" else gzip.compress(right)
     fake.listing_headers = {"Content-Encoding": "gzip"} if how == "compressed" else {}
     fake.chunked = how == "endless"
     with pytest.raises(PullFailed, match="does not answer as the hub does"):
