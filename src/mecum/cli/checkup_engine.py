@@ -19,10 +19,10 @@ from mecum.app.home import Home, Running
 from mecum.cli import alone, client
 from mecum.cli.checkup import Finding, failed
 from mecum.cli.question import Question
-from mecum.engine import gguf, models
 from mecum.engine.aliases import default_model
 from mecum.engine.command import Binary
 from mecum.engine.gguf import Header
+from mecum.engine.inventory import Inventory
 from mecum.engine.machine import Machine
 from mecum.engine.plan import OVERHEAD, make_plan, token_bytes
 from mecum.engine.process import environment
@@ -54,9 +54,7 @@ async def engine(settings: Settings, running: Running | None) -> AsyncIterator[F
 def _model(settings: Settings, running: Running | None) -> Iterator[Finding]:
     """Look at the model file, and whether it fits the memory."""
     try:
-        path = models.locate(default_model(settings), settings.home)
-        header = gguf.read(path)
-        weights = sum(file.stat().st_size for file in models.parts(path))
+        entry = Inventory(settings.home, lambda: default_model(settings)).default()
     except MecumError as error:
         yield failed("model", error, _OTHER_MODEL)
         return
@@ -64,13 +62,13 @@ def _model(settings: Settings, running: Running | None) -> Iterator[Finding]:
         yield Finding("model", "fail", f"The model cannot be read: {error.strerror}.", _OTHER_MODEL)
         return
     starter = "" if settings.engine.model else ", the starter model: small, weak in its answers"
-    trained = header.number("context_length")
-    facts = [f"{weights / 1e6:,.0f} MB", *([f"trained for {trained:,} tokens"] if trained else [])]
-    yield Finding("model", "ok", f"{models.name_of(header)}, {', '.join(facts)}{starter} ({path})")
+    trained = entry.header.number("context_length")
+    facts = [f"{entry.size / 1e6:,.0f} MB", *([f"trained for {trained:,} tokens"] if trained else [])]
+    yield Finding("model", "ok", f"{entry.name}, {', '.join(facts)}{starter} ({entry.file})")
     if running:
         yield Finding("memory", "ok", "the running server has what it needs")
     else:
-        yield _memory(header, weights, engine_for(settings, models.name_of(header)))
+        yield _memory(entry.header, entry.size, engine_for(settings, entry.known_as))
 
 
 def _memory(header: Header, weights: int, settings: EngineSettings) -> Finding:
