@@ -220,6 +220,13 @@ def test_a_model_in_use_stays_and_another_one_goes(home: Path, tmp_path: Path) -
         assert states(home) == {"tiny": "loaded", "other": "unloaded", "smollm2-135m-instruct": "unloaded"}
         assert (models(home, "load", "nobody").returncode, models(home, "load", "other").returncode) == (2, 0)
 
+        third = tmp_path / "Third-Q8_0.gguf"
+        third.write_bytes(model())
+        pulled = inside.mecum("pull", third, MECUM_HOME=str(home))
+        assert "the running server has it already" in pulled.stderr
+        assert states(home)["third"] == "unloaded"
+        assert models(home, "remove", "third", "--yes").returncode == 0
+
         assert "the running server answers with it from now on" in models(home, "default", "other").stderr
         assert models(home, "remove", "tiny").returncode == 0, "the server unloads it"
         assert not used.exists()

@@ -15,6 +15,7 @@ from typing import Any
 from mecum.app.home import living, make_private
 from mecum.cli.embedders import choose_embedder
 from mecum.cli.fetching import showing
+from mecum.cli.loads import states
 from mecum.cli.shelf import choose, described
 from mecum.cli.starter import pull_starter
 from mecum.cli.terminal import note, one_line, say
@@ -106,5 +107,5 @@ def _tell(pulled: Pulled, loaded: Loaded) -> None:
     fits = fit(model.facts, model.file, model.size, settings.engine, Machine.here())
     if not fits.fits:
         note(fits.why)
-    if pulled.new and living(settings.home):
-        note("the running server goes on with its own model; start it anew to use another one.")
+    if pulled.new and (server := living(settings.home)) and model.file.name in states(server):
+        note("the running server has it already: it is loaded for the first request that names it.")
