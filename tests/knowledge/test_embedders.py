@@ -15,6 +15,7 @@ from tests.knowledge.libraries import ANN, add, opened, put
 from mecum.engine.embedder.base import Embedded, Kind, Vectors
 from mecum.engine.embedder.scripted import ScriptedEmbedder
 from mecum.engine.embedder.upstream import UpstreamEmbedder
+from mecum.knowledge import speakers
 from mecum.knowledge.library import Library
 from mecum.knowledge.speakers import Speakers
 from mecum.settings.schema import LibrarySettings
@@ -44,6 +45,14 @@ class Held(ScriptedEmbedder):
     async def aclose(self) -> None:
         self.closed = True
         await super().aclose()
+
+
+class Slow(Held):
+    """One that embeds no text but questions until it is let go."""
+
+    async def embed(self, texts: Sequence[str], kind: Kind) -> Embedded:
+        await self.go.wait()
+        return await super().embed(texts, kind)
 
 
 async def fill(home: Path) -> None:
@@ -177,6 +186,17 @@ async def test_what_is_near_is_measured_of_each_embedder(tmp_path: Path, shift: 
             assert miss.status == "empty"
 
 
+async def test_sentences_are_waited_for_a_little_and_not_as_long_as_work_may_take(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speakers, "PATIENCE", 0.05)
+    slow = Slow("scripted-1")
+    await slow.start()
+    assert await Speakers(Sqlite(tmp_path), slow).sentences(["The fox sleeps."], "scripted-1") is None
+    slow.go.set()
+    assert await Speakers(Sqlite(tmp_path), slow).sentences(["The fox sleeps."], "scripted-1") is not None
+
+
 async def test_the_vectors_of_sentences_are_remembered_and_are_those_of_the_index(tmp_path: Path) -> None:
     class Counted(Held):
         passages = 0
@@ -190,15 +210,15 @@ async def test_the_vectors_of_sentences_are_remembered_and_are_those_of_the_inde
     for one in (new, old):
         one.go.set()
         await one.start()
-    speakers = Speakers(store, new)
-    speakers.former = old
+    both = Speakers(store, new)
+    both.former = old
     texts = ["The fox sleeps.", "The whale sings.", "The fox sleeps."]
     for _ in range(2):
-        rows = await speakers.sentences(texts, "scripted-1")
+        rows = await both.sentences(texts, "scripted-1")
         assert rows is not None
         assert (rows.shape, new.passages, old.passages) == ((3, 64), 0, 2)
         assert (rows[0] == rows[2]).all()
-    assert await speakers.sentences(texts, "scripted-3") is None
+    assert await both.sentences(texts, "scripted-3") is None
     await old.aclose()
-    assert await speakers.sentences(["Another."], "scripted-1") is None
-    assert (await speakers.sentences(texts, "scripted-1")) is not None
+    assert await both.sentences(["Another."], "scripted-1") is None
+    assert (await both.sentences(texts, "scripted-1")) is not None

@@ -104,6 +104,20 @@ def test_a_broken_one_is_listed_with_what_is_wrong(shelf: Shelf) -> None:
     assert (bad.kind, bad.name) == ("embedder", "bad")
 
 
+def test_one_that_may_not_be_read_is_listed_and_keeps_nothing_from_the_others(shelf: Shelf) -> None:
+    locked = put(shelf.folder / "Locked") / "onnx"
+    put(shelf.folder / "Tiny")
+    locked.chmod(0)
+    try:
+        if os.access(locked, os.R_OK):
+            pytest.skip("root reads everything")
+        one, other = mine(shelf)
+        assert (one.name, one.fault) == ("locked", "It cannot be read: Permission denied.")
+        assert (other.name, other.fault) == ("tiny", "")
+    finally:
+        locked.chmod(0o700)
+
+
 def test_it_goes_whole_and_is_chosen_no_more(shelf: Shelf) -> None:
     put(shelf.folder / "Tiny")
     shelf.set_embedder("Tiny")

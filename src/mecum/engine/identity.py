@@ -71,11 +71,12 @@ class Hashes:
         """Keep a hash. A cache that cannot be written costs the next start its time, and nothing else."""
         hashes = {**self._read(), _key(files): value}
         newest = dict(list(hashes.items())[-KEEP:])
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, orjson.JSONEncodeError):  # the latter over a path that is no text
+            content = orjson.dumps(newest, option=orjson.OPT_INDENT_2)
             self._file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             fresh = self._file.with_suffix(f".{os.getpid()}")
             fresh.touch(mode=0o600)
-            fresh.write_bytes(orjson.dumps(newest, option=orjson.OPT_INDENT_2))
+            fresh.write_bytes(content)
             fresh.replace(self._file)
 
     def _read(self) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from mecum.knowledge.usual import kept
 from mecum.store.base import Store
 
 REMEMBERED: Final = 2_000  # sentences whose vectors are kept at hand: some 4 MB
+PATIENCE: Final = 3.0  # seconds that a search waits for those of sentences; a batch of passages may take minutes
 
 
 class Speaker(Protocol):
@@ -84,7 +85,10 @@ class Speakers:
         return Asked(identity, vector, usual, await self._strength(speaker, vector, usual))
 
     async def sentences(self, texts: Sequence[str], identity: str) -> Floats | None:
-        """Return the vectors of sentences as parts of passages, a row each, of that embedder; None where it makes none."""
+        """Return the vectors of sentences as parts of passages, a row each, of that embedder.
+
+        None where it makes none, or not within `PATIENCE`.
+        """
         speaker = self._speaker(identity)
         if speaker is None:
             return None
@@ -93,8 +97,9 @@ class Speakers:
         found = {text: self._sentences.get((identity, text)) for text in texts}
         new = [text for text, vector in found.items() if vector is None]
         try:
-            made = await asyncio.gather(*(speaker.embed([text], "passage") for text in new))
-        except (EngineError, InvalidRequest):  # a server may not take a sentence
+            async with asyncio.timeout(PATIENCE):
+                made = await asyncio.gather(*(speaker.embed([text], "passage") for text in new))
+        except (EngineError, InvalidRequest, TimeoutError):  # a server may not take a sentence
             return None
         for text, one in zip(new, made, strict=True):
             found[text] = self._sentences[identity, text] = one.vectors[0]

@@ -108,9 +108,10 @@ def _file(file: Path) -> Installed:
 
 
 def _folder(folder: Path) -> Installed:
-    kept, files = record.read(folder), files_in(folder)
-    here = {file.relative_to(folder).as_posix(): file for file in files}
+    kept, files = record.read(folder), list[Path]()
     try:
+        files = files_in(folder)
+        here = {file.relative_to(folder).as_posix(): file for file in files}
         same = _is_same(kept, here)
         model = next((file for file in files if file.suffix == ".onnx"), None) if same else None
         facts = facts_in(folder, model or check_folder(folder, folder.name).model)

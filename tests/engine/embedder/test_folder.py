@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -122,6 +124,13 @@ async def test_what_cannot_be_used_is_told(tmp_path: Path, files: dict[str, Any]
         assert embedder.status().state == "failed"
         with pytest.raises(EngineDown, match=reason):
             await embedder.embed_query("fox")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+async def test_a_name_that_is_no_text_is_told(tmp_path: Path) -> None:
+    async with started(put(tmp_path / "x").rename(Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")))) as embedder:
+        assert embedder.status().state == "failed"
+        assert "has a name that is no text" in (embedder.status().reason or "")
 
 
 async def test_a_file_in_a_folder_can_be_named(tmp_path: Path) -> None:

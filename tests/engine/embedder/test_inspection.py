@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,14 @@ def test_a_tokeniser_that_is_too_large(tmp_path: Path) -> None:
     os.truncate(folder / "tokenizer.json", inspection.TOKENIZER_SIZE + 1)
     with pytest.raises(Unusable, match="too large to be one: 134 MB"):
         check(folder)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    folder = put(tmp_path / "x").rename(Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9")))
+    with pytest.raises(Unusable, match=r"/caf\? has a name that is no text") as caught:
+        check(folder)
+    str(caught.value).encode()  # it goes into answers
 
 
 def test_a_file_of_several_can_be_named(tmp_path: Path) -> None:

@@ -55,6 +55,8 @@ def check(folder: Path, model: Path | None = None) -> Inspected:
         Unusable: it cannot be an embedder.
         OSError: a file cannot be read.
     """
+    if (shown := str(folder).encode("utf-8", "replace").decode()) != str(folder):  # in an answer it would be an error
+        raise Unusable(f"{shown} has a name that is no text. Rename it, with letters that are UTF-8.")
     model = model or model_in(folder)
     tokenizer = folder / TOKENIZER
     if not tokenizer.is_file():
