@@ -164,6 +164,17 @@ def test_without_a_server_the_page_stays(page: Page) -> None:
     expect(page.get_by_role("heading", name="Status", level=1)).to_be_visible()
 
 
+def test_a_key_that_is_not_good_is_asked_for_again(page: Page) -> None:
+    refused = {"success": False, "message": "No key.", "code": 401, "error": {"code": "invalid_api_key"}}
+    page.route("**/api/kernel2/roles", lambda route: route.fulfill(status=401, json=refused))
+    page.goto("/#/roles")
+    secret = page.get_by_label("API key")
+    for _ in range(2):
+        secret.fill("mk_not_good")
+        page.get_by_role("button", name="Use it").click()
+        expect(secret).to_have_value("")  # another dialog
+
+
 def test_a_key_that_is_not_given_is_asked_for_again_when_one_goes_on_and_not_before(page: Page) -> None:
     refused = {"success": False, "message": "No key.", "code": 401, "error": {"code": "invalid_api_key"}}
     page.route("**/api/kernel2/roles", lambda route: route.fulfill(status=401, json=refused))

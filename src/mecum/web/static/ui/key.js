@@ -12,6 +12,7 @@ export function askForKey(given) {
   document.addEventListener("mecum:key", () => {
     if (open || dismissed) return;
     open = true;
+    let used = false; // a key that is not good is asked for again
     const input = h("input", {
       id: "secret",
       name: "key",
@@ -29,10 +30,11 @@ export function askForKey(given) {
       h("p", { id: "secret-hint", class: "hint" }, t("key.hint")),
       h("div", { class: "actions" }, h("button", { class: "button primary" }, t("key.use"))),
     );
-    const close = openDialog({ title: t("key.title"), content: [form], closed: () => ((open = false), (dismissed = true)) });
+    const close = openDialog({ title: t("key.title"), content: [form], closed: () => ((open = false), (dismissed = !used)) });
     /** @param {Event} event */
     function use(event) {
       event.preventDefault();
+      used = true;
       storeKey(input.value.trim());
       close();
       given();
