@@ -77,6 +77,11 @@ def test_what_draws_all_sentences_alike_says_nothing() -> None:
     assert plain > 5 * drawn
 
 
+def test_small_talk_stands_near_some_sentence_of_every_library() -> None:
+    found = [judged([scored(0.02)], sentences(0, 0, 0), dots(4, 0, 0), SPREAD, talk=talk)[0].score for talk in (0.0, 2.0)]
+    assert found[0] > 0.1 > found[1]
+
+
 def test_of_many_sentences_those_that_cover_the_question_are_looked_at() -> None:
     text = " ".join(f"Sentence number {number} is about nothing." for number in range(20)) + " The press went to Kurt."
     looked = looked_at([scored(0.01, text, context="Diary")], lambda part: float("press" in part))

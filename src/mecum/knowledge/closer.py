@@ -33,7 +33,7 @@ LOWERED: Final = 0.5  # that a logit may lose
 # Logistic regressions over libraries of 1 to 176 notes, articles and chats (docs/retrieval.md): the logit of the first
 # judgement, by how many deviations the nearest sentence stands out, the logarithm of the library's passages, and a constant
 # that puts the limit at search.FLOOR.
-_ANY: Final = (0.56, 2.24, 0.0, -5.98)
+_ANY: Final = (0.56, 2.24, -0.15, -5.8)
 _FOREIGN: Final = (0.54, 1.78, -0.84, -0.88)  # in two languages, or the above: small libraries have little that is near
 _USUAL: Final = 2  # sentences as near as is usual, imagined beside those that there are: of two, one is always nearer
 
@@ -83,15 +83,18 @@ def _affordable(wanted: Sequence[Sentence]) -> list[Sentence]:
     return taken
 
 
-def judged(ranked: Sequence[Scored], looked: Sequence[Sentence], dots: Floats, spread: Spread) -> list[Scored]:
+def judged(
+    ranked: Sequence[Scored], looked: Sequence[Sentence], dots: Floats, spread: Spread, *, talk: float = 0.0
+) -> list[Scored]:
     """Return the passages with their relevance after the closer look; `dots` are those of the sentences looked at.
 
     The passage of the sentence that stands out becomes the best. Where none does, all of them count less, unless one has all
-    of the question's words, such as a name looked for by itself, which many a sentence has.
+    of the question's words, such as a name looked for by itself, which many a sentence has. `talk` is by how many deviations
+    the question is small talk, which some sentence of a large library is always near.
     """
     nearest = int(np.argmax(dots))
     others = (float(dots.sum() - dots[nearest]) + _USUAL * spread.mean) / (len(dots) - 1 + _USUAL)
-    outstanding = (float(dots[nearest]) - others) / spread.usual.deviation
+    outstanding = (float(dots[nearest]) - others) / spread.usual.deviation - talk
     best = max(ranked, key=lambda one: one.score)
     before = _logit(best.score)
     ways = (_ANY, _FOREIGN) if ranked[looked[nearest].place].foreign else (_ANY,)

@@ -160,7 +160,7 @@ class Search:
         vectors = await self._speakers.sentences([one.embedded for one in looked], near.asked.identity) if looked else None
         if vectors is None:
             return ranked
-        return closer.judged(ranked, looked, vectors @ near.asked.vector, near.spread)
+        return closer.judged(ranked, looked, vectors @ near.asked.vector, near.spread, talk=near.asked.talk)
 
     async def scores(self, query: str, where: Filter, number: int) -> tuple[dict[Key, float], dict[Key, float]]:
         """Return the BM25 scores and the dot products of the so many best passages of either kind, unfused."""
