@@ -100,9 +100,7 @@ def test_the_command_says_so_and_ends(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "link"])
 @pytest.mark.parametrize("place", ["initialiser", "constant", "branch in a branch", "function"])
-async def test_a_graph_that_names_files_outside_its_folder_is_run_by_nobody(
-    tmp_path: Path, place: str, name: str
-) -> None:
+async def test_a_graph_that_names_files_outside_its_folder_is_run_by_nobody(tmp_path: Path, place: str, name: str) -> None:
     folder, seen = put(tmp_path / "x", model_onnx=messages.everywhere(name)[place]), tmp_path / "seen"
     (tmp_path / "secret").write_bytes(bytes(256))
     (folder / "link").symlink_to(tmp_path / "secret")
