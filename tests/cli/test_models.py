@@ -219,6 +219,7 @@ def test_a_model_in_use_stays_and_another_one_goes(home: Path, tmp_path: Path) -
         assert models(home, "unload", "other").stdout == "other: unloaded\n"
         assert states(home) == {"tiny": "loaded", "other": "unloaded", "smollm2-135m-instruct": "unloaded"}
         assert (models(home, "load", "nobody").returncode, models(home, "load", "other").returncode) == (2, 0)
+        assert models(home, "load", "caf\udce9").returncode == 2  # what is no text
 
         third = tmp_path / "Third-Q8_0.gguf"
         third.write_bytes(model())

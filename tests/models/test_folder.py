@@ -51,6 +51,14 @@ def test_what_is_none(tmp_path: Path, name: str, content: bytes, says: str) -> N
     assert str(tmp_path) not in caught.value.message
 
 
+def test_what_is_too_large_is_not_read(tmp_path: Path) -> None:
+    folder = put(tmp_path / "x")
+    with (folder / "special_tokens_map.json").open("wb") as file:
+        file.truncate(1 << 40)  # 1 TB, of which nothing is on the disk
+    with pytest.raises(EngineStartError, match="Tiny has a file that is too large: special_tokens_map"):
+        check_folder(folder, "Tiny")
+
+
 def test_which_folder_is_meant(tmp_path: Path) -> None:
     folder = put(tmp_path / "x")
     assert root_of(folder) == root_of(folder / MODEL) == folder

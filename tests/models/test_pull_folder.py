@@ -353,3 +353,16 @@ async def test_a_folder_is_copied_where_it_cannot_be_linked(
     folder = (await pull(str(own))).model.file
     shutil.rmtree(own)
     assert content(folder) == with_data()
+
+
+async def test_a_folder_that_may_not_be_read_is_told(pull: Pulling, tmp_path: Path) -> None:
+    locked = tmp_path / "Mine" / "onnx"
+    locked.mkdir(parents=True)
+    locked.chmod(0)
+    try:
+        if os.access(locked, os.R_OK):
+            pytest.skip("root reads everything")
+        with pytest.raises(InvalidRequest, match="Mine/onnx cannot be taken: Permission denied"):
+            await pull(str(tmp_path / "Mine"))
+    finally:
+        locked.chmod(0o700)

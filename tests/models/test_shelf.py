@@ -10,6 +10,7 @@ import pytest
 from tests.models.hubs import model, sha256
 
 from mecum.errors import ModelNotFound, SettingsError
+from mecum.models import record
 from mecum.models.installed import Installed
 from mecum.models.record import Origin
 from mecum.models.shelf import Shelf
@@ -160,6 +161,13 @@ def test_an_unreadable_default_is_told_and_an_empty_one_is_none(shelf: Shelf) ->
         load({}, {"MECUM_HOME": str(shelf.home)})
     (shelf.home / CHOSEN).write_bytes(b"\n")
     assert load({}, {"MECUM_HOME": str(shelf.home)}).settings.engine.model is None
+
+
+def test_what_cannot_be_written_leaves_nothing(shelf: Shelf) -> None:
+    (shelf.folder / "Tiny.json").mkdir()
+    with pytest.raises(OSError, match="directory"):
+        record.write(shelf.folder / "Tiny.json", b"{}")
+    assert [one.name for one in shelf.folder.iterdir()] == ["Tiny.json"]
 
 
 def test_what_is_removed_takes_its_notes_and_the_default_along(shelf: Shelf) -> None:

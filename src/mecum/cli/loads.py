@@ -119,5 +119,5 @@ async def _post(server: Running, name: str, what: str) -> Json:
     from mecum.cli.remote import to_server  # noqa: PLC0415
 
     async with to_server(server) as api:
-        answer: Json = await api.post(f"{MODELS}/{quote(name, safe='')}/{what}", {})
+        answer: Json = await api.post(f"{MODELS}/{quote(name, safe='', errors='replace')}/{what}", {})
         return answer

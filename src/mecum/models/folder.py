@@ -34,7 +34,11 @@ def check_folder(folder: Path, name: str) -> Inspected:
         OSError: a file cannot be read.
     """
     for file in files_in(folder):
-        if file.suffix == ".json" and not _is_json(file):
+        if file.suffix != ".json":
+            continue
+        if (size := file.stat().st_size) > inspection.TOKENIZER_SIZE:
+            raise EngineStartError(f"{name} has a file that is too large: {file.relative_to(folder)} ({size / 1e6:.0f} MB).")
+        if not _is_json(file):
             raise EngineStartError(f"{name} has a damaged file: {file.relative_to(folder)} is no JSON.")
     try:
         return inspection.check(folder)

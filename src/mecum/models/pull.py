@@ -95,13 +95,18 @@ class Puller:
         return self._hub.signed_in(way_to(self._hub.endpoint))
 
     def _words(self, source: Source) -> str:
-        """Return what was asked for, so that the same is the same: a file is another one when it was changed."""
+        """Return what was asked for, so that the same is the same: a file is another one when it was changed.
+
+        Raises:
+            InvalidRequest: a file of this machine cannot be looked at.
+        """
         if isinstance(source, FromHub):
             return f"{self._hub.endpoint} {source.repo}:{source.what or ''}@{source.revision}"
         if isinstance(source, FromFile):
-            folder = root_of(source.path)
-            files = files_in(folder, SHALLOW) if folder else [source.path] if source.path.is_file() else []
-            return f"{source.path.absolute()} {[_stamp(file) for file in files]}"
+            try:
+                return f"{source.path.absolute()} {_stamps(source.path)}"
+            except OSError as error:
+                raise InvalidRequest(f"{error.filename or source.path} cannot be taken: {error.strerror}.") from None
         return source.url
 
     def _there(self, order: Order) -> Installed | None:
@@ -188,6 +193,12 @@ def _is_same(there: Installed, order: Order) -> bool:
 def _total(items: Sequence[Item]) -> int | None:
     sizes = [item.size for item in items]
     return None if None in sizes else sum(size or 0 for size in sizes)
+
+
+def _stamps(path: Path) -> list[tuple[str, int, int]]:
+    folder = root_of(path)
+    files = files_in(folder, SHALLOW) if folder else [path] if path.is_file() else []
+    return [_stamp(file) for file in files]
 
 
 def _stamp(file: Path) -> tuple[str, int, int]:

@@ -82,8 +82,16 @@ def sidecar(model: Path) -> Path:
 
 
 def write(file: Path, content: bytes) -> None:
-    """Write a file whole or not at all, for its owner only."""
+    """Write a file whole or not at all, for its owner only.
+
+    Raises:
+        OSError: it cannot be written; nothing of it stays.
+    """
     fresh = file.with_name(f".{file.name}.{os.getpid()}")
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
-        stream.write(content)
-    fresh.replace(file)
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as stream:
+            stream.write(content)
+        fresh.replace(file)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
