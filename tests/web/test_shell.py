@@ -154,6 +154,17 @@ def test_a_view_that_does_not_come_at_all_is_told_and_tried_again(page: Page) ->
     expect(page.get_by_role("heading", name="Roles", level=1)).to_be_visible()
 
 
+def test_a_page_without_storage_is_loaded_anew_only_once_too(page: Page) -> None:
+    page.add_init_script("""
+        const denied = { get() { throw new DOMException("denied", "SecurityError"); } };
+        Object.defineProperty(window, "sessionStorage", denied);
+    """)
+    page.route("**/roles/view.js", lambda route: route.fulfill(status=404))
+    page.goto("/#/help")
+    page.get_by_role("link", name="Roles").click()
+    expect(page.get_by_role("alert")).to_contain_text("could not be loaded")
+
+
 def test_without_a_server_the_page_stays(page: Page) -> None:
     page.route("**/status/view.js", lambda route: route.abort())
     page.route("**/livez", lambda route: route.abort())

@@ -17,7 +17,8 @@ export const VIEWS = {
 /** The views that the sidebar lists, with their icons. */
 export const LISTED = /** @type {const} */ (["library", "roles", "status", "help"]);
 
-const RELOADED = "mecum.reloaded"; // in this tab, because a view could not be loaded
+/** Notes in the tab's history, which needs no storage, that the page was loaded anew for a view. @param {boolean} reloaded */
+const mark = (reloaded) => history.replaceState({ ...history.state, reloaded }, "");
 
 /**
  * Loads a view. A server that was upgraded under an open page has other files: the page is then loaded anew, once.
@@ -28,12 +29,12 @@ const RELOADED = "mecum.reloaded"; // in this tab, because a view could not be l
 export async function load(name) {
   try {
     const view = await VIEWS[name]();
-    sessionStorage.removeItem(RELOADED);
+    if (history.state?.reloaded) mark(false);
     return view;
   } catch (error) {
     const answers = await fetch("/livez").then((response) => response.ok, () => false);
-    if (!answers || sessionStorage.getItem(RELOADED)) throw error;
-    sessionStorage.setItem(RELOADED, "1");
+    if (!answers || history.state?.reloaded) throw error;
+    mark(true);
     window.location.reload();
     return new Promise(() => {}); // the page is going
   }
