@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import orjson
 import pytest
 from tests.models.hubs import model, sha256
 
+from mecum.engine.inventory import Inventory
 from mecum.errors import ModelNotFound, SettingsError
 from mecum.models import record
 from mecum.models.installed import Installed
@@ -98,6 +100,14 @@ def test_a_broken_model_is_listed_with_what_is_wrong(shelf: Shelf) -> None:
     assert "is cut off" in bad.fault
     assert "Split-00002-of-00002.gguf is not beside it" in part.fault
     assert (bad.facts, bad.name) == (None, "bad-q8_0")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have no such names")
+def test_a_model_whose_name_is_no_text_is_broken_and_answers_nothing(shelf: Shelf) -> None:
+    file = put(shelf, "tiny.gguf").rename(shelf.folder / os.fsdecode(b"caf\xe9.gguf"))
+    (one,) = mine(shelf)
+    assert one.fault.endswith("/caf?.gguf has a name that is no text. Rename it, with letters that are UTF-8.")
+    assert file not in [entry.file for entry in Inventory(shelf.home, lambda: None).look()]  # which goes into answers
 
 
 def test_a_split_model_is_one_and_hidden_files_are_none(shelf: Shelf) -> None:

@@ -103,8 +103,10 @@ def parts(path: Path) -> tuple[Path, ...]:
     """Return all files of a model: of one split into `…-00001-of-00003.gguf` and so on, each of them.
 
     Raises:
-        EngineStartError: one of them is missing.
+        EngineStartError: one of them is missing, or the path is no text: in an answer it would be an error.
     """
+    if (shown := str(path).encode("utf-8", "replace").decode()) != str(path):
+        raise EngineStartError(f"The model {shown} has a name that is no text. Rename it, with letters that are UTF-8.")
     files = tuple(path.with_name(name) for name in split_names(path.name))
     for file in files:
         if len(files) > 1 and not file.is_file():
