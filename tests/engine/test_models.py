@@ -11,7 +11,7 @@ import pytest
 from tests.engine.ggufs import LLAMA, Gguf
 
 from mecum.engine.gguf import Header
-from mecum.engine.models import STARTER_FILE, locate, name_of, parts, split_names
+from mecum.engine.models import STARTER_FILE, claim, locate, name_of, parts, split_names
 from mecum.errors import EngineStartError
 
 
@@ -123,3 +123,10 @@ def test_all_parts_of_a_split_model(tmp_path: Path) -> None:
 def test_the_name_says_nothing_of_the_quantisation(file: str, name: str) -> None:
     values = MappingProxyType({"general.name": "Inner Name"})
     assert name_of(Header(Path("/m") / file, 0, 3, 0, values)) == name
+
+
+def test_a_file_called_like_a_name_with_a_meaning_keeps_the_name_of_its_file() -> None:
+    names = claim(Path("/home/models/starter.gguf"), "starter").names
+    assert "starter" not in names
+    assert {"starter.gguf", names[0]} <= set(names)
+    assert claim(Path("/home/models/other.gguf"), "other").names[0] == "other"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from mecum.engine.embedder.inspection import TOKENIZER_SIZE
 from mecum.models.choice import HubFile
 from mecum.models.encoders import SMALL, best, called, encoders, place_of
 from mecum.models.processor import Processor
@@ -138,3 +139,14 @@ def test_what_does_not_fit_is_not_taken() -> None:
 )
 def test_one_can_be_named(name: str, paths: list[str], found: list[str]) -> None:
     assert [one.files[0].path for one in called(encoders(files(*paths)), name, VNNI)] == found
+
+
+def test_what_cannot_lie_everywhere_is_not_offered() -> None:
+    assert names("onnx/CON.onnx", "aux.onnx", "nul/config.json") == []
+    (found,) = names("model.onnx", "1_Pooling/config.json", "1_pooling/config.json")
+    assert found == ["model.onnx", "tokenizer.json", "1_Pooling/config.json"]
+
+
+def test_a_tokeniser_without_end_is_none() -> None:
+    large = [HubFile("tokenizer.json", TOKENIZER_SIZE + 1), HubFile("model.onnx", 1000)]
+    assert encoders(large) == []

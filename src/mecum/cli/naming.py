@@ -56,7 +56,7 @@ async def _by_id(api: Api, text: str) -> Json | None:
     if not text or "/" in text or "\\" in text or text in (".", ".."):
         return None
     try:
-        document: Json = await api.get(f"{DOCUMENTS}/{quote(text, safe='')}")
+        document: Json = await api.get(f"{DOCUMENTS}/{quote(text, safe='', errors='replace')}")
     except NotFound:
         return None
     return document

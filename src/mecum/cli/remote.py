@@ -16,7 +16,7 @@ import orjson
 from mecum.app.home import Running
 from mecum.app.local import Address
 from mecum.cli import client
-from mecum.errors import EngineBroke, MecumError
+from mecum.errors import EngineBroke, InvalidRequest, MecumError
 from mecum.types import Json
 
 SILENCE = 120.0  # seconds; the longest wait for a next byte where nothing else is said
@@ -46,12 +46,12 @@ class Api:
 
     async def post(self, path: str, body: Any, query: Query | None = None, *, patience: float = SILENCE) -> Any:
         """Send JSON, and return the answer's `data`; errors as `get`."""
-        data = orjson.dumps(body)
+        data = _dumped(body)
         return await self._data("POST", path, query=query, data=data, kind="application/json", patience=patience)
 
     async def patch(self, path: str, body: Any) -> Any:
         """Send JSON that changes something, and return the answer's `data`; errors as `get`."""
-        return await self._data("PATCH", path, data=orjson.dumps(body), kind="application/json")
+        return await self._data("PATCH", path, data=_dumped(body), kind="application/json")
 
     async def delete(self, path: str, query: Query | None = None) -> Any:
         """Delete what is at a path, and return the answer's `data`; errors as `get`."""
@@ -158,3 +158,10 @@ async def to_address(address: Address) -> AsyncIterator[Api]:
 
 def _bearing(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
+
+
+def _dumped(body: Any) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError:  # what a terminal in another encoding gives: nothing else that commands send is no JSON
+        raise InvalidRequest("What was given is no text in UTF-8. Look at the encoding of the terminal.") from None

@@ -94,16 +94,21 @@ class Speakers:
             return None
         if len(self._sentences) + len(texts) > REMEMBERED:
             self._sentences.clear()
-        found = {text: self._sentences.get((identity, text)) for text in texts}
-        new = [text for text, vector in found.items() if vector is None]
+        found: dict[str, Floats] = {}
+
+        async def find(text: str) -> None:
+            vector = self._sentences.get((identity, text))
+            if vector is None:
+                vector = (await speaker.embed([text], "passage")).vectors[0]
+                self._sentences[identity, text] = vector  # also when the others come too late: the next search has it
+            found[text] = vector
+
         try:
             async with asyncio.timeout(PATIENCE):
-                made = await asyncio.gather(*(speaker.embed([text], "passage") for text in new))
+                await asyncio.gather(*map(find, dict.fromkeys(texts)))
         except (EngineError, InvalidRequest, TimeoutError):  # a server may not take a sentence
             return None
-        for text, one in zip(new, made, strict=True):
-            found[text] = self._sentences[identity, text] = one.vectors[0]
-        return np.stack([vector for vector in map(found.get, texts) if vector is not None])
+        return np.stack([found[text] for text in texts])
 
     def _speaker(self, identity: str | None) -> Speaker | None:
         here = [one for one in (self._current, self.former) if one is not None and one.identity]

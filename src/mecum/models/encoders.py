@@ -9,14 +9,16 @@ Source of the names: the exports of optimum, of sentence-transformers and of tra
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from types import MappingProxyType
 from typing import Final
 
+from mecum.engine.embedder.inspection import TOKENIZER_SIZE
 from mecum.models.choice import HubFile, Variant
 from mecum.models.fit import need_of
 from mecum.models.processor import Arithmetic, Processor
+from mecum.models.source import is_reserved
 
 TOKENIZER: Final = "tokenizer.json"
 SMALL: Final = 200 * 1000 * 1000  # bytes up to which full precision is quick enough
@@ -56,7 +58,7 @@ _EIGHT: Final[Mapping[Arithmetic, tuple[str, ...]]] = MappingProxyType(
 
 def encoders(files: Iterable[HubFile]) -> list[Variant]:
     """Return the embedding models that a repository's files are, the smallest first; none without a tokeniser."""
-    here = {file.path: file for file in files}
+    here = {file.path: file for file in _usable(files)}
     beside = _beside(here)
     if TOKENIZER not in {place_of(file.path) for file in beside}:
         return []
@@ -86,6 +88,17 @@ def best(found: Sequence[Variant], memory: int, processor: Processor) -> Variant
     fitting = [one for one in found if need_of(one.size) <= memory]
     small = any(_class(one.quantisation) == "fp32" and one.size <= SMALL for one in fitting)
     return min(fitting, key=lambda one: _rank(one, processor, small=small), default=None)
+
+
+def _usable(files: Iterable[HubFile]) -> Iterator[HubFile]:
+    """Yield the files that can lie on every system, and of those whose paths differ in case only the first."""
+    seen: set[str] = set()
+    for file in files:
+        parts, key = PurePosixPath(file.path).parts, file.path.casefold()
+        endless = file.path.endswith(".json") and file.size > TOKENIZER_SIZE
+        if key not in seen and not endless and not any(map(is_reserved, parts)):
+            seen.add(key)
+            yield file
 
 
 def _beside(here: Mapping[str, HubFile]) -> tuple[HubFile, ...]:

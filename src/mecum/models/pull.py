@@ -85,6 +85,8 @@ class Puller:
             if there := self._there(order):
                 return Pulled(there, new=False)
             with held(self._folder, order.name):
+                if there := self._there(order):  # another pull brought it since
+                    return Pulled(there, new=False)
                 try:
                     brought = await self._bring(web, order)
                     return Pulled(self._publish(order, brought), new=True)

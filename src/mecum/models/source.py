@@ -126,7 +126,7 @@ def file_name(path: str) -> str:
         InvalidRequest: it is none.
     """
     name = PurePosixPath(path.replace("\\", "/")).name
-    if not _NAME.fullmatch(name) or _RESERVED.fullmatch(name):
+    if not _NAME.fullmatch(name) or is_reserved(name):
         raise InvalidRequest(
             f"{name[:200]!r} is not the name of a GGUF file (letters, digits and .-_ and at its end .gguf). "
             "An ONNX model is pulled as a whole: hf:OWNER/REPO, or its folder."
@@ -144,11 +144,16 @@ def folder_name(path: str) -> str:
     """
     owner, name = PurePosixPath(f"x/{path}").parts[-2:]
     name = f"{owner}-{name}" if name.lower() in _TAKEN else name
-    if not _FOLDER.fullmatch(name) or _RESERVED.fullmatch(name):
+    if not _FOLDER.fullmatch(name) or is_reserved(name):
         raise InvalidRequest(
             f"{name[:200]!r} is no name for a model's folder (letters, digits and .-_, and no ending of a file). Rename it."
         )
     return name
+
+
+def is_reserved(name: str) -> bool:
+    """Return whether a file of this name is a device on some systems."""
+    return bool(_RESERVED.fullmatch(name))
 
 
 def fingerprint(text: str) -> str:
