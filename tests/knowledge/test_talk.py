@@ -31,7 +31,7 @@ def test_what_is_nearer_to_small_talk_counts_from_a_usual_distance_on() -> None:
 
 
 def test_it_lowers_relevance_and_forbids_nothing() -> None:
-    spread = Spread(0.77, 0.02, Usual(0.77, 0.022))
+    spread = Spread(0.77, 0.02, 1000, Usual(0.77, 0.022))
     fits, near, name = Match(0.9, 0.8), Match(0.4, 0.6), Match(1.0, 0.4)
     assert relevance(0.9, fits, spread=spread) > relevance(0.9, fits, spread=spread, talk=2.0) > 0.5
     assert relevance(0.85, near, spread=spread) > 0.1 > relevance(0.85, near, spread=spread, talk=3.0)
