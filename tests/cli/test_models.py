@@ -218,6 +218,10 @@ def test_a_model_in_use_stays_and_another_one_goes(home: Path, tmp_path: Path) -
         assert any(line.startswith("memory    at most ") for line in told)
         assert models(home, "unload", "other").stdout == "other: unloaded\n"
         assert states(home) == {"tiny": "loaded", "other": "unloaded", "smollm2-135m-instruct": "unloaded"}
+        (home / "models" / "Broken.gguf").write_bytes(b"GGUF")
+        broken = models(home, "load", "broken")
+        assert (broken.returncode, "Broken.gguf cannot be used: " in broken.stderr) == (2, True)
+        (home / "models" / "Broken.gguf").unlink()
         assert (models(home, "load", "nobody").returncode, models(home, "load", "other").returncode) == (2, 0)
         assert models(home, "load", "caf\udce9").returncode == 2  # what is no text
 

@@ -111,6 +111,11 @@ def test_environment_values_are_read_as_what_they_are(home):
             "--engine-url is 'ftp://***@host', but must be an address that begins with http:// or https://.",
         ),
         ({"home": "~no-such-user/x"}, {}, "--home is '~no-such-user/x', whose ~ leads nowhere."),
+        (
+            {},
+            {"MECUM_HOME": "/tmp/caf\udce9"},
+            "MECUM_HOME is '/tmp/caf\\udce9', which is no text in UTF-8. Take another path.",
+        ),
     ],
 )
 def test_a_wrong_value_is_one_sentence_with_place_and_range(flags, environ, sentence):

@@ -16,8 +16,18 @@ from urllib.parse import quote
 from mecum.app.home import Running, living
 from mecum.cli.terminal import one_line, say
 from mecum.cli.words import loading, size
-from mecum.errors import Busy, Draining, EngineError, EngineStartError, InvalidRequest, MecumError, ModelInUse
+from mecum.errors import (
+    Busy,
+    Draining,
+    EngineError,
+    EngineStartError,
+    InvalidRequest,
+    MecumError,
+    ModelInUse,
+    NotFound,
+)
 from mecum.models.installed import Installed
+from mecum.models.shelf import Shelf
 from mecum.settings.load import load
 from mecum.types import Json
 
@@ -86,9 +96,21 @@ def load_model(name: str, flags: Mapping[str, Any], config: Path | None, *, wait
         state = asyncio.run(_post(server, name, "load"))
     except Draining:
         raise
+    except NotFound:
+        _look_for_a_fault(name, load(flags, os.environ, config=config).settings.home)
+        raise
     except (EngineError, Busy) as error:
         raise EngineStartError(error.message) from None
     _tell(watched(server, state, sys.stderr) if wait else state)
+
+
+def _look_for_a_fault(name: str, home: Path) -> None:
+    """Tell why a model is there and unknown to the server all the same."""
+    model = Shelf(home).find(name)
+    if model.fault:
+        raise InvalidRequest(f"{model.file.name} cannot be used: {model.fault}")
+    if model.kind != "chat":
+        raise InvalidRequest(f"{model.name} does not chat, so it is not loaded by name.")
 
 
 def unload_model(name: str, flags: Mapping[str, Any], config: Path | None) -> None:

