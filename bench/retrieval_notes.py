@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench.report import figure, table
-from bench.retrieval_sets import ALL, OWNER, Set
+from bench.retrieval_sets import ALL, OWNER, Set, empty
 from bench.retrieval_vectors import Vectors
 from mecum.knowledge.extract.readers import read
 from mecum.knowledge.reading.portions import Assembly, portions
 from mecum.knowledge.search import Search
-from mecum.knowledge.tokens import VERSION, Tokenizer
+from mecum.knowledge.tokens import Tokenizer
 from mecum.store.sqlite import Sqlite
 from mecum.store.values import NewDocument, NewPassage
 
@@ -105,13 +105,7 @@ def _questions(notes: Sequence[Note], other: Mapping[str, Sequence[str]]) -> Ite
 
 
 async def _library(home: Path, notes: Sequence[Note], vectors: Vectors, among: Sequence[NewPassage]) -> Sqlite:
-    home.mkdir(parents=True)  # noqa: ASYNC240 -- a benchmark's own folder
-    store = Sqlite(home)
-    await store.start()
-    await store.keywords.rebuild(VERSION, lambda text: text)
-    await store.vectors.use(vectors.identity, vectors.dimension)
-    usual = await vectors.usual()
-    await store.vectors.keep_usual(vectors.identity, usual.mean, usual.deviation)
+    store = await empty(home, vectors)
     documents = [(note.path, note.passages) for note in notes]
     documents += [(f"background-{number}", (one,)) for number, one in enumerate(among)]
     for path, passages in documents:

@@ -98,6 +98,18 @@ def group(document: str) -> str:
     return document.rpartition("-")[0] if document.count("-") == 2 else document.partition(":")[0]
 
 
+async def empty(home: Path, vectors: Vectors) -> Sqlite:
+    """Return a new store in a folder that is not there yet, for the vectors of this embedder."""
+    home.mkdir(parents=True)  # noqa: ASYNC240 -- a benchmark's own folder
+    store = Sqlite(home)
+    await store.start()
+    await store.keywords.rebuild(VERSION, lambda text: text)
+    await store.vectors.use(vectors.identity, vectors.dimension)
+    usual = await vectors.usual()
+    await store.vectors.keep_usual(vectors.identity, usual.mean, usual.deviation)
+    return store
+
+
 def _read(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
 
@@ -111,13 +123,7 @@ async def _set(
     share: float,
     sample: int | None,
 ) -> Set:
-    home.mkdir(parents=True)  # noqa: ASYNC240 -- a benchmark's own folder
-    store = Sqlite(home)
-    await store.start()
-    await store.keywords.rebuild(VERSION, lambda text: text)
-    await store.vectors.use(vectors.identity, vectors.dimension)
-    usual = await vectors.usual()
-    await store.vectors.keep_usual(vectors.identity, usual.mean, usual.deviation)
+    store = await empty(home, vectors)
     embedded: list[NewPassage] = []
     for number, (path, passages) in enumerate(documents.items()):
         digest = hashlib.sha256(path.encode()).hexdigest()
